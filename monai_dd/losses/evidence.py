@@ -1,0 +1,69 @@
+# Copyright (c) monai_dd contributors
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#     http://www.apache.org/licenses/LICENSE-2.0
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+"""High potential shall mean evidence of a finding."""
+
+from __future__ import annotations
+
+import math
+
+import torch
+from monai.utils import LossReduction
+from torch.nn.functional import binary_cross_entropy_with_logits
+from torch.nn.modules.loss import _Loss
+
+from monai_dd.losses.levels import class_indices, map_levels
+from monai_dd.losses.reduction import reduce_loss
+
+__all__ = ["EvidenceLoss", "compute_evidence"]
+
+
+def compute_evidence(phi: torch.Tensor) -> torch.Tensor:
+    r"""Evidence of a level: :math:`\mathrm{logsumexp}(\phi) - \log n` over its ``n`` cells, shape ``(B,)``.
+
+    The soft maximum of the potential: at least its mean, at most its maximum.
+    """
+    cells = phi.flatten(1)
+    return torch.logsumexp(cells, dim=1) - math.log(cells.shape[1])
+
+
+class EvidenceLoss(_Loss):
+    """Binary cross-entropy of each level's evidence against the label "any finding", mean over levels.
+
+    Softmax does not see the sign of what it weighs: attention may collect evidence for "normal" and classify well.
+    This loss makes high potential mean a finding. Classes other than ``normal_class`` are findings.
+
+    Args:
+        normal_class: index of the class without a finding.
+        reduction: ``mean``, ``sum`` or ``none`` (one number for each sample).
+
+    Raises:
+        ValueError: for a negative ``normal_class``.
+    """
+
+    def __init__(self, normal_class: int = 0, reduction: LossReduction | str = LossReduction.MEAN) -> None:
+        super().__init__(reduction=LossReduction(reduction).value)
+        if normal_class < 0:
+            raise ValueError(f"normal_class: expected a class index, got {normal_class}")
+        self.normal_class = normal_class
+
+    def forward(self, output: dict[str, torch.Tensor], target: torch.Tensor) -> torch.Tensor:
+        """Return the loss of a network's dictionary and a target ``(B,)``, ``(B, 1)`` or one-hot ``(B, K)``.
+
+        Raises:
+            ValueError: when ``output`` holds no potentials, or for a target of another shape.
+        """
+        potentials = map_levels(output, "phi")
+        finding = class_indices(target, output["logits"].shape[1]) != self.normal_class
+        evidence = torch.stack([compute_evidence(phi) for phi in potentials])
+        per_level = binary_cross_entropy_with_logits(
+            evidence, finding.to(evidence).expand_as(evidence), reduction="none"
+        )
+        return reduce_loss(per_level.mean(0), self.reduction)

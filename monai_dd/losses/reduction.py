@@ -1,0 +1,27 @@
+# Copyright (c) monai_dd contributors
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#     http://www.apache.org/licenses/LICENSE-2.0
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+"""Reduction of one number for each sample."""
+
+from __future__ import annotations
+
+import torch
+from monai.utils import LossReduction
+
+__all__ = ["reduce_loss"]
+
+
+def reduce_loss(per_sample: torch.Tensor, reduction: str) -> torch.Tensor:
+    """Reduce ``(B,)`` by ``mean``, ``sum`` or ``none``."""
+    if reduction == LossReduction.MEAN.value:
+        return per_sample.mean()
+    if reduction == LossReduction.SUM.value:
+        return per_sample.sum()
+    return per_sample

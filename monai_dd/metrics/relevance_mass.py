@@ -1,0 +1,65 @@
+# Copyright (c) monai_dd contributors
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#     http://www.apache.org/licenses/LICENSE-2.0
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+"""Share of an explanation's mass that lies where it should."""
+
+from __future__ import annotations
+
+import torch
+from monai.metrics import CumulativeIterationMetric
+
+__all__ = ["RelevanceMassAccuracyMetric", "compute_relevance_mass_accuracy"]
+
+
+def compute_relevance_mass_accuracy(relevance: torch.Tensor, mask: torch.Tensor) -> torch.Tensor:
+    """Share of the positive relevance inside the mask, for each sample (Arras et al. 2022).
+
+    Args:
+        relevance: map ``(B, 1, *S)``, resized to the mask by nearest neighbor.
+        mask: ``(B, 1, *M)``, positive inside.
+
+    Returns:
+        tensor of shape ``(B,)``; not-a-number where the mask is empty or nothing is relevant.
+
+    Raises:
+        ValueError: when the batches or numbers of axes differ.
+    """
+    if relevance.dim() != mask.dim() or relevance.shape[:2] != mask.shape[:2]:
+        raise ValueError(
+            f"expected relevance and mask (B, 1, *S), got {tuple(relevance.shape)} and {tuple(mask.shape)}"
+        )
+    inside = (mask > 0).flatten(1)
+    mass = torch.nn.functional.interpolate(relevance.clamp(min=0).float(), size=mask.shape[2:], mode="nearest-exact")
+    share = (mass.flatten(1) * inside).sum(1) / mass.flatten(1).sum(1)
+    return torch.where(inside.any(1), share, torch.nan)
+
+
+class RelevanceMassAccuracyMetric(CumulativeIterationMetric):
+    """Mean of :func:`compute_relevance_mass_accuracy` over the samples of an epoch that have a mask.
+
+    Args:
+        log_relevance: the maps come as log-probabilities.
+
+    Attributes:
+        better: direction in which the metric improves.
+    """
+
+    better = "higher"
+
+    def __init__(self, log_relevance: bool = False) -> None:
+        super().__init__()
+        self.log_relevance = log_relevance
+
+    def _compute_tensor(self, y_pred: torch.Tensor, y: torch.Tensor) -> torch.Tensor:  # type: ignore[override]
+        return compute_relevance_mass_accuracy(y_pred.exp() if self.log_relevance else y_pred, y)
+
+    def aggregate(self) -> float:
+        """Return the mean over samples with a mask; not-a-number when there is none."""
+        return float(self.get_buffer().nanmean())

@@ -1,0 +1,200 @@
+# Copyright (c) monai_dd contributors
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#     http://www.apache.org/licenses/LICENSE-2.0
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+"""One classifier for every variant of the dual decomposition paper."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Sequence
+from typing import Dict, List, Tuple
+
+import torch
+from monai.utils import ensure_tuple, look_up_option
+from torch import nn
+
+from monai_dd.networks.blocks import AttentionUnit
+from monai_dd.networks.layers import DualWitness, consistent_attention, spatial_log_softmax, witnessed_attention
+from monai_dd.utils.enums import Consistency, Readout
+
+__all__ = ["AttentionClassifier"]
+
+
+class _Unattended(nn.Module):
+    """Stands where a stage has no attention unit: the features pass, the potential is empty."""
+
+    def forward(self, v: torch.Tensor) -> Tuple[torch.Tensor, torch.Tensor]:
+        return v, v.new_zeros(0)
+
+
+def _name_levels(prefix: str, maps: List[torch.Tensor]) -> Dict[str, torch.Tensor]:
+    named = {prefix + "_fine": maps[0]}
+    for level in range(1, len(maps) - 1):
+        named[prefix + "_level" + str(level)] = maps[level]
+    named[prefix + "_coarse"] = maps[-1]
+    return named
+
+
+class AttentionClassifier(nn.Module):
+    r"""Classifier whose attention at one or more depths is its explanation (Ron et al. 2022).
+
+    ``readout="pool"`` is the paper: each attention unit gates the features in mid-network with its own
+    :math:`\tau` (Eq. 3), global average pooling of the last stage and a linear layer follow; :math:`\mu` is what the
+    consistency loss compares and what is reported.
+    ``readout="attention"`` pools with the attention itself, :math:`\mathrm{logits} = \sum_\mathrm{level}
+    W_\mathrm{level} \sum_i \mu_i v_i`, and leaves the features of the network ungated.
+
+    ``consistency`` says where :math:`\mu` comes from: ``none`` (:math:`\mu = \tau`), ``dual`` (the learned witness,
+    Theorem 3.1; agreement is up to the loss) or ``exact`` (the closed form of Eq. 4; agreement holds for every image).
+
+    Built with ``return_attention=True`` the network returns a dictionary instead of the logits: ``logits`` ``(B, K)``
+    and, for every level, the potential ``phi_*``, ``log_tau_*`` and ``log_mu_*``, each ``(B, 1, *spatial)``, where
+    ``*`` is ``fine``, ``level1`` ..., ``coarse``. A network with one attended stage gives its map under both ``fine``
+    and ``coarse``; a network with none attends the last stage uniformly, which is what global average pooling does.
+    Both forms have the same parameters, see :meth:`with_attention`.
+
+    Args:
+        encoder: network with ``stages`` and ``feature_info``, see :mod:`monai_dd.networks.encoders`.
+        num_classes: number of classes ``K``.
+        attend: names of the stages with attention, any one to all of them; none for the baseline.
+        readout: ``pool`` or ``attention``.
+        consistency: ``none``, ``dual`` or ``exact``; the latter two need two or more attended stages.
+        img_size: spatial size of the input, needed by ``dual`` for the size of the witness grids.
+        embed_dim: embedding of the gates: one number, one for each attended stage, or the stage's channels by default.
+        num_gates: cascaded gates in each unit.
+        rescale: gated features are multiplied by the number of cells, see :class:`AttentionUnit`.
+        init_scale: start of the learned potential scale, see :class:`PotentialGate`.
+        smoothing: box filters on the potentials, see :class:`PotentialGate`.
+        dropout: dropout of the pooled features.
+        return_attention: return the dictionary; fixed at construction.
+
+    Raises:
+        ValueError: unknown stages or options, options that contradict one another, or a missing ``img_size``.
+    """
+
+    __constants__ = ["gated", "pools_with_attention", "consistency", "return_attention"]
+
+    def __init__(
+        self,
+        encoder: nn.Module,
+        num_classes: int,
+        attend: Sequence[str] | str = (),
+        readout: str = Readout.POOL,
+        consistency: str = Consistency.NONE,
+        img_size: Sequence[int] | int | None = None,
+        embed_dim: Sequence[int] | int | None = None,
+        num_gates: int = 1,
+        rescale: bool = False,
+        init_scale: float | None = None,
+        smoothing: int = 0,
+        dropout: float = 0.0,
+        return_attention: bool = False,
+    ) -> None:
+        super().__init__()
+        if num_classes < 1:
+            raise ValueError(f"num_classes: expected 1 or more, got {num_classes}")
+        names = [info.name for info in encoder.feature_info]
+        chosen = [look_up_option(name, names) for name in ensure_tuple(attend)]
+        if len(set(chosen)) != len(chosen):
+            raise ValueError(f"attend: expected each stage once, got {chosen}")
+        self.attend = [name for name in names if name in chosen]
+        self.pools_with_attention = look_up_option(readout, Readout) == Readout.ATTENTION
+        self.consistency = str(look_up_option(consistency, Consistency).value)
+        if self.pools_with_attention and not chosen:
+            raise ValueError("readout: 'attention' expected at least one stage in attend, got none")
+        if self.consistency != "none" and len(chosen) < 2:
+            raise ValueError(f"consistency: {consistency!r} expected two or more stages in attend, got {chosen}")
+        self.gated = not self.pools_with_attention
+        self.return_attention = return_attention
+
+        self.encoder = encoder
+        infos = [info for info in encoder.feature_info if info.name in chosen]
+        spatial_dims = _spatial_dims(encoder)
+        embed_dims: list[int | None] = list(ensure_tuple(embed_dim)) if embed_dim is not None else [None]
+        if len(embed_dims) == 1:
+            embed_dims = embed_dims * len(infos)
+        if len(embed_dims) != len(infos):
+            raise ValueError(f"embed_dim: expected one number or {len(infos)}, got {len(embed_dims)}")
+        embed = dict(zip(self.attend, embed_dims))
+        self.units = nn.ModuleList(
+            (
+                AttentionUnit(spatial_dims, info.channels, embed[info.name], num_gates, rescale, init_scale, smoothing)
+                if info.name in embed
+                else _Unattended()
+            )
+            for info in encoder.feature_info
+        )
+        self.witness = nn.ModuleList(
+            DualWitness(_grid(img_size, info.stride, spatial_dims))
+            for info in (infos[1:] if self.consistency == "dual" else [])
+        )
+        self.dropout = nn.Dropout(dropout)
+        read = infos if self.pools_with_attention else [encoder.feature_info[-1]]
+        self.heads = nn.ModuleDict({info.name: nn.Linear(info.channels, num_classes) for info in read})
+
+    def with_attention(self) -> AttentionClassifier:
+        """Return the form of this network that returns the dictionary; both share all modules and parameters."""
+        network = copy.copy(self)
+        network.return_attention = True
+        return network
+
+    def forward(self, x: torch.Tensor):
+        """Return logits ``(B, K)``, or the dictionary of the class's description, for an image ``(B, C, *spatial)``."""
+        features: List[torch.Tensor] = []
+        potentials: List[torch.Tensor] = []
+        for stage, unit in zip(self.encoder.stages, self.units):
+            x = stage(x)
+            passed, phi = unit(x)
+            if phi.numel() > 0:
+                features.append(x)
+                potentials.append(phi)
+                if self.gated:
+                    x = passed
+        if len(potentials) == 0:
+            potentials.append(torch.zeros_like(x[:, :1], dtype=torch.float32))
+
+        log_tau = [spatial_log_softmax(phi) for phi in potentials]
+        log_mu = log_tau
+        if self.consistency == "exact":
+            log_mu = list(consistent_attention(potentials).log_mu)
+        if self.consistency == "dual":
+            witness: List[torch.Tensor] = []
+            for level, grid in enumerate(self.witness):
+                witness.append(grid(list(potentials[level + 1].shape[2:])))
+            log_mu = witnessed_attention(potentials, witness)
+
+        pooled = [x.flatten(2).mean(-1)]
+        if self.pools_with_attention:
+            pooled = [(v * m.exp()).flatten(2).sum(-1) for v, m in zip(features, log_mu)]
+        logits = torch.zeros(1, device=x.device)
+        for level, head in enumerate(self.heads.values()):
+            logits = logits + head(self.dropout(pooled[level]))
+
+        if self.return_attention:
+            result = {"logits": logits}
+            result.update(_name_levels("phi", potentials))
+            result.update(_name_levels("log_tau", log_tau))
+            result.update(_name_levels("log_mu", log_mu))
+            return result
+        return logits
+
+
+def _spatial_dims(encoder: nn.Module) -> int:
+    return next(p for p in encoder.parameters() if p.dim() > 3).dim() - 2
+
+
+def _grid(img_size: Sequence[int] | int | None, stride: int, spatial_dims: int) -> list[int]:
+    if img_size is None:
+        raise ValueError("img_size: consistency 'dual' expected the spatial size of the input, got None")
+    size = list(ensure_tuple(img_size))
+    size = size * spatial_dims if len(size) == 1 else size
+    if len(size) != spatial_dims or any(s < stride or s % stride for s in size):
+        raise ValueError(f"img_size: expected {spatial_dims} multiples of the stride {stride}, got {size}")
+    return [s // stride for s in size]
