@@ -8,12 +8,13 @@
 # WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
 # See the License for the specific language governing permissions and
 # limitations under the License.
-"""Ignite handlers: adapters of the metrics."""
+"""Ignite handlers: adapters of the metrics, and a figure saver."""
 
 from __future__ import annotations
 
 from .balanced_accuracy import BalancedAccuracy
 from .consistency_gap import ConsistencyGap
+from .figure_saver import AttentionFigureSaver
 from .relevance_mass import RelevanceMassAccuracy
 
-__all__ = ["BalancedAccuracy", "ConsistencyGap", "RelevanceMassAccuracy"]
+__all__ = ["AttentionFigureSaver", "BalancedAccuracy", "ConsistencyGap", "RelevanceMassAccuracy"]

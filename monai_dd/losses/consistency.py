@@ -12,15 +12,17 @@
 
 from __future__ import annotations
 
+import math
 from itertools import pairwise
 
 import torch
-from monai.utils import LossReduction, look_up_option
+from monai.utils import LossReduction
 from torch.nn.modules.loss import _Loss
 
 from monai_dd.losses.levels import map_levels
 from monai_dd.losses.reduction import reduce_loss
 from monai_dd.networks.layers import block_factor, log_marginalize, program_value
+from monai_dd.utils.checks import check_option
 
 __all__ = ["ConsistencyLoss", "compute_divergence"]
 
@@ -50,7 +52,7 @@ def compute_divergence(log_fine: torch.Tensor, log_coarse: torch.Tensor, diverge
     Raises:
         ValueError: for an unknown divergence, or grids that do not nest.
     """
-    kind = look_up_option(divergence, DIVERGENCES)
+    kind = check_option("divergence", divergence, DIVERGENCES)
     if kind == "program":
         return program_value([log_fine, log_coarse])
     log_p = log_marginalize(log_fine, block_factor(list(log_fine.shape[2:]), list(log_coarse.shape[2:]))).flatten(1)
@@ -60,7 +62,7 @@ def compute_divergence(log_fine: torch.Tensor, log_coarse: torch.Tensor, diverge
     if kind == "kl_fine_coarse":
         return _kl(log_p, log_q)
     if kind == "js":
-        log_m = torch.logaddexp(log_p, log_q) - torch.log(torch.tensor(2.0, dtype=log_p.dtype))
+        log_m = torch.logaddexp(log_p, log_q) - math.log(2.0)
         return (_kl(log_p, log_m) + _kl(log_q, log_m)) / 2
     return (log_p.exp() - log_q.exp()).square().sum(-1)
 
@@ -82,7 +84,7 @@ class ConsistencyLoss(_Loss):
         reduction: LossReduction | str = LossReduction.MEAN,
     ) -> None:
         super().__init__(reduction=LossReduction(reduction).value)
-        self.divergence = look_up_option(divergence, DIVERGENCES)
+        self.divergence = check_option("divergence", divergence, DIVERGENCES)
         self.witness = witness
 
     def forward(self, output: dict[str, torch.Tensor]) -> torch.Tensor:

@@ -58,10 +58,14 @@ class EvidenceLoss(_Loss):
         """Return the loss of a network's dictionary and a target ``(B,)``, ``(B, 1)`` or one-hot ``(B, K)``.
 
         Raises:
-            ValueError: when ``output`` holds no potentials, or for a target of another shape.
+            ValueError: when ``output`` holds no potentials, ``normal_class`` is no class of it, or for a target of another
+                shape.
         """
         potentials = map_levels(output, "phi")
-        finding = class_indices(target, output["logits"].shape[1]) != self.normal_class
+        num_classes = output["logits"].shape[1]
+        if self.normal_class >= num_classes:
+            raise ValueError(f"normal_class: expected one of {num_classes} classes, got {self.normal_class}")
+        finding = class_indices(target, num_classes) != self.normal_class
         evidence = torch.stack([compute_evidence(phi) for phi in potentials])
         per_level = binary_cross_entropy_with_logits(
             evidence, finding.to(evidence).expand_as(evidence), reduction="none"

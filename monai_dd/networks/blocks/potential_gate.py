@@ -66,7 +66,10 @@ class PotentialGate(nn.Module):
 
     def forward(self, v: torch.Tensor) -> torch.Tensor:
         """Return the potential ``(B, 1, *spatial)`` of features ``(B, C, *spatial)``, float32 under autocast."""
-        embedding = torch.relu(nn.functional.normalize(self.embed(v).float(), dim=1))
+        embedding = self.embed(v)
+        if embedding.dtype == torch.float16 or embedding.dtype == torch.bfloat16:
+            embedding = embedding.float()
+        embedding = torch.relu(nn.functional.normalize(embedding, dim=1))
         # A product and a sum rather than the 1x1 convolution they equal: autocast would compute that in half precision.
         phi = (embedding * self.project.weight[0]).sum(dim=1, keepdim=True) + self.bias
         log_scale = self.log_scale

@@ -14,10 +14,10 @@ from __future__ import annotations
 
 import torch
 from monai.networks.nets.resnet import ResNet
-from monai.utils import look_up_option
 from torch import nn
 
 from monai_dd.networks.encoders.feature_info import FeatureInfo
+from monai_dd.utils.checks import check_option
 
 __all__ = ["ResNetEncoder"]
 
@@ -52,7 +52,7 @@ class ResNetEncoder(nn.Module):
             raise ValueError(f"spatial_dims: expected 2 or 3, got {spatial_dims}")
         if in_channels < 1 or features < 1:
             raise ValueError(f"in_channels, features: expected positive numbers, got {in_channels}, {features}")
-        block, layers, expansion = look_up_option(depth, DEPTHS)
+        block, layers, expansion = DEPTHS[check_option("depth", depth, DEPTHS)]
         net = ResNet(
             block,
             layers,

@@ -11,11 +11,12 @@
 """The closest attention maps that agree with one another, in closed form."""
 
 # No postponed annotations in this file: TorchScript reads the fields of a named tuple only when they are types.
+import math
 from typing import List, NamedTuple, Optional, Tuple
 
 import torch
 
-from monai_dd.networks.layers.marginalize import block_factor, broadcast_blocks, from_blocks, to_blocks
+from monai_dd.networks.layers.marginalize import block_factor, from_blocks, to_blocks
 
 __all__ = ["ConsistentAttention", "consistent_attention", "program_value", "spatial_log_softmax"]
 
@@ -52,7 +53,7 @@ def _check(potentials: List[torch.Tensor], weights: Optional[List[float]]) -> Li
         return [1.0 for _ in potentials]
     valid = len(weights) == len(potentials)
     for w in weights:
-        valid = valid and w > 0
+        valid = valid and w > 0 and math.isfinite(w)
     if not valid:
         raise ValueError(f"weights: expected one positive number for each of {len(potentials)} levels, got {weights}")
     return [float(w) for w in weights]
@@ -69,8 +70,8 @@ def _merge_upward(
     for level in range(1, len(potentials)):
         phi = potentials[level].to(merged.dtype)
         blocks = to_blocks(merged, block_factor(list(merged.shape[2:]), list(phi.shape[2:])))
-        inside.append(torch.log_softmax(blocks, dim=-1))
-        masses.append(torch.logsumexp(blocks, dim=-1))
+        inside.append(torch.log_softmax(blocks, dim=2))
+        masses.append(torch.logsumexp(blocks, dim=2))
         totals.append(totals[-1] + weights[level])
         share = totals[-2] / totals[-1]
         merged = share * masses[-1] + (1.0 - share) * phi
@@ -125,9 +126,9 @@ def consistent_attention(potentials: List[torch.Tensor], weights: Optional[List[
         level = len(inside) - 1 - step
         factor = block_factor(list(potentials[level].shape[2:]), list(potentials[level + 1].shape[2:]))
         witness.append(totals[level] * (masses[level] - raw))
-        proportions = from_blocks(inside[level], factor)
-        raw = proportions + broadcast_blocks(raw, factor)
-        log_mu = proportions + broadcast_blocks(log_mu, factor)
+        if level > 0:
+            raw = from_blocks(inside[level] + raw.unsqueeze(2), factor)
+        log_mu = from_blocks(inside[level] + log_mu.unsqueeze(2), factor)
         levels.append(log_mu)
     levels.reverse()
     witness.reverse()

@@ -58,7 +58,7 @@ class DualWitness(nn.Module):
             same_view = same_view and own[axis] * spatial_size[0] == own[0] * spatial_size[axis]
         if not same_view:
             raise ValueError(f"the witness was learned on a grid {own}; expected its proportions, got {spatial_size}")
-        if own == spatial_size:
+        if own == list(spatial_size):
             return self.grid
         return nn.functional.interpolate(self.grid, size=spatial_size, mode=self.mode, align_corners=False)
 

@@ -17,11 +17,12 @@ from collections.abc import Sequence
 from typing import Dict, List, Tuple
 
 import torch
-from monai.utils import ensure_tuple, look_up_option
+from monai.utils import ensure_tuple
 from torch import nn
 
 from monai_dd.networks.blocks import AttentionUnit
 from monai_dd.networks.layers import DualWitness, consistent_attention, spatial_log_softmax, witnessed_attention
+from monai_dd.utils.checks import check_option
 from monai_dd.utils.enums import Consistency, Readout
 
 __all__ = ["AttentionClassifier"]
@@ -49,7 +50,8 @@ class AttentionClassifier(nn.Module):
     :math:`\tau` (Eq. 3), global average pooling of the last stage and a linear layer follow; :math:`\mu` is what the
     consistency loss compares and what is reported.
     ``readout="attention"`` pools with the attention itself, :math:`\mathrm{logits} = \sum_\mathrm{level}
-    W_\mathrm{level} \sum_i \mu_i v_i`, and leaves the features of the network ungated.
+    W_\mathrm{level} \sum_i \mu_i v_i`, and leaves the features of the network ungated. Stages below the last attended
+    one are then not read: they are kept for the sake of checkpoints, frozen, and skipped.
 
     ``consistency`` says where :math:`\mu` comes from: ``none`` (:math:`\mu = \tau`), ``dual`` (the learned witness,
     Theorem 3.1; agreement is up to the loss) or ``exact`` (the closed form of Eq. 4; agreement holds for every image).
@@ -67,7 +69,7 @@ class AttentionClassifier(nn.Module):
         readout: ``pool`` or ``attention``.
         consistency: ``none``, ``dual`` or ``exact``; the latter two need two or more attended stages.
         img_size: spatial size of the input, needed by ``dual`` for the size of the witness grids.
-        embed_dim: embedding of the gates: one number, one for each attended stage, or the stage's channels by default.
+        embed_dim: embedding of the gates: one number, one for each stage of ``attend`` in its order, or the stage's channels by default.
         num_gates: cascaded gates in each unit.
         rescale: gated features are multiplied by the number of cells, see :class:`AttentionUnit`.
         init_scale: start of the learned potential scale, see :class:`PotentialGate`.
@@ -101,12 +103,12 @@ class AttentionClassifier(nn.Module):
         if num_classes < 1:
             raise ValueError(f"num_classes: expected 1 or more, got {num_classes}")
         names = [info.name for info in encoder.feature_info]
-        chosen = [look_up_option(name, names) for name in ensure_tuple(attend)]
+        chosen = [check_option("attend", name, names) for name in ensure_tuple(attend)]
         if len(set(chosen)) != len(chosen):
             raise ValueError(f"attend: expected each stage once, got {chosen}")
         self.attend = [name for name in names if name in chosen]
-        self.pools_with_attention = look_up_option(readout, Readout) == Readout.ATTENTION
-        self.consistency = str(look_up_option(consistency, Consistency).value)
+        self.pools_with_attention = check_option("readout", readout, Readout) == "attention"
+        self.consistency = check_option("consistency", consistency, Consistency)
         if self.pools_with_attention and not chosen:
             raise ValueError("readout: 'attention' expected at least one stage in attend, got none")
         if self.consistency != "none" and len(chosen) < 2:
@@ -122,14 +124,18 @@ class AttentionClassifier(nn.Module):
             embed_dims = embed_dims * len(infos)
         if len(embed_dims) != len(infos):
             raise ValueError(f"embed_dim: expected one number or {len(infos)}, got {len(embed_dims)}")
-        embed = dict(zip(self.attend, embed_dims))
+        embed = dict(zip(chosen, embed_dims))
+        # Without gates nothing below the last attended stage is read: it stays, so that the baseline's checkpoint fits,
+        # but is neither run (the units end there) nor trained (distributed training accepts no unused parameters).
+        depth = len(names) if self.gated else names.index(self.attend[-1]) + 1
+        encoder.stages[depth:].requires_grad_(False)
         self.units = nn.ModuleList(
             (
                 AttentionUnit(spatial_dims, info.channels, embed[info.name], num_gates, rescale, init_scale, smoothing)
                 if info.name in embed
                 else _Unattended()
             )
-            for info in encoder.feature_info
+            for info in encoder.feature_info[:depth]
         )
         self.witness = nn.ModuleList(
             DualWitness(_grid(img_size, info.stride, spatial_dims))

@@ -1,0 +1,151 @@
+# Copyright (c) monai_dd contributors
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#     http://www.apache.org/licenses/LICENSE-2.0
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+"""Data lists of FDG-PET studies: a folder of DICOM series and a table of labels become a patient-disjoint split.
+
+Command line: ``python -m monai_dd.data.datalists fdg --help``.
+"""
+
+from __future__ import annotations
+
+import csv
+import json
+from collections import Counter
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from sklearn.model_selection import StratifiedGroupKFold
+
+__all__ = ["CLASSES", "build_fdg_datalist", "find_series", "load_fdg_datalist"]
+
+CLASSES = ("normal", "mild", "severe")  # severity of altered muscular biodistribution (Ron et al. 2022, Section 4.1)
+COLUMNS = ("patient_id", "series", "label")
+
+
+def _read_rows(dataset_dir: Path, labels_file: Path) -> list[dict[str, Any]]:
+    with open(labels_file, newline="", encoding="utf-8-sig") as file:
+        reader = csv.DictReader(file)
+        missing = [c for c in COLUMNS if c not in (reader.fieldnames or [])]
+        if missing:
+            raise ValueError(
+                f"{labels_file.name}: expected the columns {', '.join(COLUMNS)}, missing {', '.join(missing)}"
+            )
+        rows = list(reader)
+    items: list[dict[str, Any]] = []
+    for line, row in enumerate(rows, start=2):
+        label = (row["label"] or "").strip().lower()
+        if label not in CLASSES and label not in map(str, range(len(CLASSES))):
+            raise ValueError(
+                f"{labels_file.name}, line {line}: label expected one of {', '.join(CLASSES)}, got {label!r}"
+            )
+        if not (row["patient_id"] or "").strip():
+            raise ValueError(f"{labels_file.name}, line {line}: patient_id expected a value, got none")
+        item = {"patient_id": row["patient_id"].strip(), "image": row["series"].strip()}
+        item["label"] = CLASSES.index(label) if label in CLASSES else int(label)
+        if (row.get("mask") or "").strip():
+            item["mask"] = row["mask"].strip()
+        items.append(item)
+    absent = [i["image"] for i in items if not i["image"] or not (dataset_dir / i["image"]).is_dir()]
+    if absent:
+        raise ValueError(
+            f"{labels_file.name}: {len(absent)} series folders not found in the data set, first {absent[:3]}"
+        )
+    return items
+
+
+def build_fdg_datalist(
+    dataset_dir: str | Path, labels_file: str | Path, val_fraction: float = 0.2, seed: int = 0
+) -> dict[str, Any]:
+    """Split studies into training and validation with no patient in both, stratified by label.
+
+    Args:
+        dataset_dir: folder the series paths are relative to.
+        labels_file: CSV with columns ``patient_id, series, label`` and optionally ``mask`` (paths relative to
+            ``dataset_dir``); labels are ``normal, mild, severe`` or 0, 1, 2.
+        val_fraction: share of the validation part; 0.2 in the paper. The split has whole folds: 1/2, 1/3, 1/4, 1/5 ...
+        seed: of the split.
+
+    Returns:
+        MONAI data list with the sections ``training`` and ``validation``; items hold ``image`` (series folder),
+        ``label`` and, where given, ``mask``. Patient identifiers stay out of it.
+
+    Raises:
+        ValueError: for a table without the columns, unknown labels, absent folders, or a split that would leave a
+            class out of one part.
+    """
+    if not 0 < val_fraction <= 0.5:
+        raise ValueError(f"val_fraction: expected a number above 0 and up to 0.5, got {val_fraction}")
+    dataset_dir, labels_file = Path(dataset_dir), Path(labels_file)
+    if not labels_file.is_file():
+        raise ValueError(f"labels: expected a CSV file, {labels_file.name} is not there")
+    items = _read_rows(dataset_dir, labels_file)
+    groups = [item.pop("patient_id") for item in items]
+    labels = np.array([item["label"] for item in items])
+    folds = round(1 / val_fraction)
+    patients = Counter(label for _, label in {(g, item["label"]) for g, item in zip(groups, items)})
+    scarce = [f"{CLASSES[c]} ({patients[c]})" for c in range(len(CLASSES)) if patients[c] < 2]
+    if scarce:
+        raise ValueError(f"labels: expected two or more patients of each class for a split, got {', '.join(scarce)}")
+    best: tuple[np.ndarray, np.ndarray] | None = None
+    for attempt in range(20):
+        splitter = StratifiedGroupKFold(
+            n_splits=min(folds, len(set(groups))), shuffle=True, random_state=seed + attempt
+        )
+        for train, val in splitter.split(labels, labels, groups):
+            if set(labels[train]) == set(labels[val]) == set(range(len(CLASSES))):
+                best = (train, val)
+                break
+        if best is not None:
+            break
+    if best is None:
+        raise ValueError(
+            f"no patient-disjoint split into {folds} folds keeps every class in both parts, got {dict(patients)}"
+        )
+    return {
+        "labels": {str(i): name for i, name in enumerate(CLASSES)},
+        "seed": seed,
+        "training": [items[i] for i in best[0]],
+        "validation": [items[i] for i in best[1]],
+    }
+
+
+def load_fdg_datalist(datalist_file: str | Path, section: str, dataset_dir: str | Path) -> list[dict[str, Any]]:
+    """Items of one section with the paths of images and masks made absolute.
+
+    Raises:
+        ValueError: when the file or the section is not there.
+    """
+    path = Path(datalist_file)
+    if not path.is_file():
+        raise ValueError(
+            f"datalist_file: {path.name} is not there; make it with python -m monai_dd.data.datalists fdg --help"
+        )
+    datalist = json.loads(path.read_text())
+    if section not in datalist:
+        raise ValueError(f"{path.name}: expected the section {section!r}, got {sorted(datalist)}")
+    root = Path(dataset_dir)
+    paths = ("image", "mask")
+    return [{k: str(root / v) if k in paths else v for k, v in item.items()} for item in datalist[section]]
+
+
+def find_series(dataset_dir: str | Path) -> list[dict[str, str]]:
+    """Every folder below ``dataset_dir`` (itself included) that holds files, as items with ``image``.
+
+    Raises:
+        ValueError: when the folder is absent or holds no files.
+    """
+    root = Path(dataset_dir)
+    if not root.is_dir():
+        raise ValueError(f"dataset_dir: expected a folder of PET series, {root.name!r} is not there")
+    folders = sorted({p.parent for p in root.rglob("*") if p.suffix.lower() in ("", ".dcm", ".ima") and p.is_file()})
+    if not folders:
+        raise ValueError(f"dataset_dir: expected PET series below {root.name!r}, found no DICOM files")
+    return [{"image": str(folder)} for folder in folders]

@@ -1,0 +1,29 @@
+# Copyright (c) monai_dd contributors
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#     http://www.apache.org/licenses/LICENSE-2.0
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+"""Seeded phantoms: artificial images for tests, examples and demonstrations."""
+
+from __future__ import annotations
+
+from monai_dd.data.phantoms.pet import create_pet_phantom
+from monai_dd.data.phantoms.pet_muscles import MUSCLE_GROUPS, MUSCLE_NAMES
+from monai_dd.data.phantoms.pet_phantom import LABEL_NAMES, PETPhantom
+from monai_dd.data.phantoms.pet_series_writer import write_pet_series
+from monai_dd.data.phantoms.pet_studies import write_pet_phantom_studies
+
+__all__ = [
+    "LABEL_NAMES",
+    "MUSCLE_GROUPS",
+    "MUSCLE_NAMES",
+    "PETPhantom",
+    "create_pet_phantom",
+    "write_pet_phantom_studies",
+    "write_pet_series",
+]

@@ -1,0 +1,111 @@
+# Copyright (c) monai_dd contributors
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#     http://www.apache.org/licenses/LICENSE-2.0
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+"""Figures of attention over images, written while an engine runs."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+import torch
+from ignite.engine import Engine, Events
+from monai.data.utils import affine_to_spacing
+from monai.utils import ensure_tuple
+
+from monai_dd.visualize import attention_figure
+
+__all__ = ["AttentionFigureSaver"]
+
+
+class AttentionFigureSaver:
+    """Write one PNG for each item of ``engine.state.output``: the image and its attention maps.
+
+    Items are numbered in the order they come; the number, not a patient's name, is the name of the file.
+
+    Args:
+        output_dir: folder of the figures, made when it is not there.
+        image_key: image ``(1, H, W)`` in 0 to 1, with an affine where pixels are not square.
+        map_keys: attention maps ``(1, h, w)``, non-negative.
+        pred_key: probabilities ``(K,)`` for the title, where present.
+        label_key: class index for the title, where present.
+        mask_key: mask ``(1, H, W)`` for the contour, where present.
+        class_names: names of the classes.
+        max_figures: figures written at most, none when 0.
+        invert: show high values dark.
+    """
+
+    def __init__(
+        self,
+        output_dir: str | Path,
+        image_key: str = "image",
+        map_keys: Sequence[str] = ("attention_fine", "attention_coarse"),
+        pred_key: str = "pred",
+        label_key: str = "label",
+        mask_key: str = "region",
+        class_names: Sequence[str] = (),
+        max_figures: int = 16,
+        invert: bool = True,
+    ) -> None:
+        self.output_dir = Path(output_dir)
+        self.image_key = image_key
+        self.map_keys = ensure_tuple(map_keys)
+        self.pred_key = pred_key
+        self.label_key = label_key
+        self.mask_key = mask_key
+        self.class_names = list(class_names)
+        self.max_figures = max_figures
+        self.invert = invert
+        self.written = 0
+
+    def attach(self, engine: Engine) -> None:
+        """Write after every iteration of ``engine``."""
+        engine.add_event_handler(Events.STARTED, self._restart)
+        engine.add_event_handler(Events.ITERATION_COMPLETED, self)
+
+    def _restart(self) -> None:
+        self.written = 0
+
+    def _name(self, index: int) -> str:
+        return self.class_names[index] if index < len(self.class_names) else str(index)
+
+    def _title(self, item: dict) -> str:
+        parts = []
+        if item.get(self.label_key) is not None:
+            parts.append(f"label {self._name(int(item[self.label_key]))}")
+        if item.get(self.pred_key) is not None:
+            pred = torch.as_tensor(item[self.pred_key]).flatten()
+            parts.append(f"predicted {self._name(int(pred.argmax()))} ({float(pred.max()):.2f})")
+        return ", ".join(parts)
+
+    def __call__(self, engine: Engine) -> None:
+        """Write the figures of the engine's current output."""
+        for item in engine.state.output:
+            if self.written >= self.max_figures:
+                return
+            image = item[self.image_key]
+            spacing = affine_to_spacing(image.affine, r=2) if hasattr(image, "affine") else np.ones(2)
+            mask = item.get(self.mask_key)
+            figure = attention_figure(
+                _plane(image),
+                {key.replace("_", " "): _plane(item[key]) for key in self.map_keys if key in item},
+                title=self._title(item),
+                mask=None if mask is None else _plane(mask),
+                aspect=float(spacing[0] / spacing[1]),
+                invert=self.invert,
+            )
+            self.output_dir.mkdir(parents=True, exist_ok=True)
+            figure.savefig(self.output_dir / f"case_{self.written:04d}.png", dpi=100)
+            self.written += 1
+
+
+def _plane(x: torch.Tensor) -> np.ndarray:
+    return torch.as_tensor(x).detach().float().cpu().numpy()[0]

@@ -1,0 +1,37 @@
+# Copyright (c) monai_dd contributors
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#     http://www.apache.org/licenses/LICENSE-2.0
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+"""Checks of arguments, each with one clear line."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import TypeVar
+
+__all__ = ["check_option"]
+
+T = TypeVar("T", str, int)
+
+
+def check_option(argument: str, value: T, options: Iterable) -> T:
+    """Return ``value`` when it is one of ``options``; members of an enumeration count by their value.
+
+    Args:
+        argument: name of the argument, for the message.
+        value: what the user gave.
+        options: what is allowed: names, numbers or an enumeration.
+
+    Raises:
+        ValueError: naming the argument, the options and what came.
+    """
+    allowed = [getattr(option, "value", option) for option in options]
+    if value not in allowed:
+        raise ValueError(f"{argument}: expected one of {allowed}, got {value!r}")
+    return allowed[allowed.index(value)]

@@ -1,0 +1,76 @@
+# Copyright (c) monai_dd contributors
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#     http://www.apache.org/licenses/LICENSE-2.0
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+"""One variant of a bundle as a bundle of its own.
+
+The overlays of a bundle go over its configurations at run time. Who is handed one trained variant, a hospital's
+application above all, wants a folder in which ``inference.json`` says it all: this writes that folder.
+"""
+
+from __future__ import annotations
+
+import json
+import shutil
+from collections.abc import Sequence
+from pathlib import Path
+
+from monai.bundle import ConfigParser
+
+__all__ = ["compose_bundle"]
+
+
+def compose_bundle(
+    bundle_root: str | Path, overlays: Sequence[str], output_dir: str | Path, model_file: str | Path | None = None
+) -> Path:
+    """Write a bundle whose ``train.json`` and ``inference.json`` have the overlays in them.
+
+    The folder appears whole or not at all.
+
+    Args:
+        bundle_root: the bundle to start from.
+        overlays: names of configurations of it, in order, such as ``variant_exact``.
+        output_dir: folder of the new bundle; must not exist.
+        model_file: weights to take along as ``models/model.pt``.
+
+    Returns:
+        path of the new bundle.
+
+    Raises:
+        ValueError: when the bundle, an overlay or the weights are absent, or ``output_dir`` exists.
+    """
+    source, target = Path(bundle_root), Path(output_dir)
+    files = [source / "configs" / f"{name}.json" for name in overlays]
+    for file in [source / "configs" / "inference.json", *files, *([Path(model_file)] if model_file else [])]:
+        if not file.is_file():
+            raise ValueError(f"expected the file {file.name} in or for the bundle {source.name!r}, it is not there")
+    if target.exists():
+        raise ValueError(f"output_dir: expected a folder that does not exist yet, got {target.name!r}")
+    partial = target.with_name(f".{target.name}.partial")
+    shutil.rmtree(partial, ignore_errors=True)
+    shutil.copytree(source, partial, ignore=shutil.ignore_patterns("models", "eval", "cache", "data", "*.partial"))
+    for name in ("train", "inference"):
+        parser = ConfigParser()
+        parser.read_config([str(source / "configs" / f"{name}.json"), *map(str, files)])
+        config = {k: v for k, v in parser.get().items() if k != "_meta_"}
+        (partial / "configs" / f"{name}.json").write_text(json.dumps(config, indent=4) + "\n")
+    _set_input_size(partial, config.get("image_size"))
+    (partial / "models").mkdir()
+    if model_file:
+        shutil.copyfile(model_file, partial / "models" / "model.pt")
+    partial.rename(target)
+    return target
+
+
+def _set_input_size(bundle: Path, image_size: list[int] | None) -> None:
+    path = bundle / "configs" / "metadata.json"
+    metadata = json.loads(path.read_text())
+    if image_size is not None:
+        metadata["network_data_format"]["inputs"]["image"]["spatial_shape"] = list(image_size)
+    path.write_text(json.dumps(metadata, indent=4) + "\n")
