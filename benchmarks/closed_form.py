@@ -21,6 +21,7 @@ import argparse
 import csv
 import importlib.util
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from statistics import median
 from time import perf_counter
 
@@ -101,8 +102,8 @@ def compare_ipopt(size: int, args: argparse.Namespace) -> Iterator[dict]:
         worst = max(worst, check("Ipopt", zip(found, (e[image, 0] for e in exact), strict=True)))
     batch = max(16, 2**18 // size**2)
     ours = closed_form_seconds(size, batch, backward=False)
-    yield row("ipopt", case, f"forward, batch of {batch}", ours, "Pyomo and Ipopt", median(whole), worst)
-    yield row("ipopt", case, f"forward, batch of {batch}", ours, "Ipopt alone", median(solver), worst)
+    yield row("ipopt", case, f"forward of a batch of {batch}", ours, "Pyomo and Ipopt", median(whole), worst)
+    yield row("ipopt", case, f"forward of a batch of {batch}", ours, "Ipopt alone", median(solver), worst)
 
 
 def compare_cvxpylayers(size: int, args: argparse.Namespace) -> Iterator[dict]:
@@ -138,10 +139,12 @@ def compare_cvxpylayers(size: int, args: argparse.Namespace) -> Iterator[dict]:
     with torch.no_grad():
         theirs = repeated(solve, args.repeats)
     ours = closed_form_seconds(size, batch, backward=False)
-    yield row("cvxpylayers", case, f"forward, batch of {batch}", ours, "cvxpylayers", theirs, maps)
+    yield row("cvxpylayers", case, f"forward of a batch of {batch}", ours, "cvxpylayers", theirs, maps)
     theirs = repeated(differentiate, args.repeats)
     ours = closed_form_seconds(size, batch, backward=True)
-    yield row("cvxpylayers", case, f"forward and backward, batch of {batch}", ours, "cvxpylayers", theirs, gradients)
+    yield row(
+        "cvxpylayers", case, f"forward and backward of a batch of {batch}", ours, "cvxpylayers", theirs, gradients
+    )
 
 
 def network_share(args: argparse.Namespace) -> Iterator[dict]:
@@ -180,15 +183,15 @@ def network_share(args: argparse.Namespace) -> Iterator[dict]:
     def gates() -> list[torch.Tensor]:
         return [unit(v)[0] for unit, v in zip(network.units[-2:], features, strict=True)]
 
-    case = f"ResNet-50, {args.size}x{args.size}, batch of {args.batch}"
+    case = f"ResNet-50 {args.size}x{args.size} batch of {args.batch}"
     with torch.no_grad():
         whole = repeated(synchronized(lambda: network(image)), args.repeats)
-        for name, part in (("closed form, forward", lambda: forward(phi)), ("gates, forward", gates)):
+        for name, part in (("closed form forward", lambda: forward(phi)), ("gates forward", gates)):
             yield row("network", case, name, seconds(synchronized(part)), "forward", whole)
     whole = repeated(synchronized(train), args.repeats)
     training = (
-        ("closed form, forward and backward", lambda: forward_backward(phi)),
-        ("gates, forward and backward", lambda: sum(v.sum() for v in gates()).backward()),
+        ("closed form forward and backward", lambda: forward_backward(phi)),
+        ("gates forward and backward", lambda: sum(v.sum() for v in gates()).backward()),
     )
     for name, part in training:
         yield row("network", case, name, seconds(synchronized(part)), "training step", whole)
@@ -204,11 +207,12 @@ def main() -> None:
     parser.add_argument("--size", type=int, default=512, help="image size of the network part (default: 512)")
     parser.add_argument("--batch", type=int, default=2, help="images per batch of the network part (default: 2)")
     parser.add_argument("--device", default="cpu", help="device of the network part (default: cpu)")
-    parser.add_argument("--output", default="closed_form.csv", help="CSV to write (default: closed_form.csv)")
+    parser.add_argument("--output", type=Path, default=Path("runs/closed_form.csv"), help="CSV to write")
     args = parser.parse_args()
     torch.set_num_threads(args.threads)
 
-    with open(args.output, "w", newline="") as stream:
+    args.output.parent.mkdir(parents=True, exist_ok=True)
+    with args.output.open("w", newline="") as stream:
         writer = csv.DictWriter(stream, FIELDS)
         writer.writeheader()
         for part, needs in (

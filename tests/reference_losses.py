@@ -13,6 +13,7 @@
 from __future__ import annotations
 
 import math
+from itertools import pairwise
 
 import numpy as np
 import torch
@@ -48,7 +49,7 @@ def divergence(log_fine: torch.Tensor, log_coarse: torch.Tensor, kind: str) -> n
 
 def consistency(levels: list[torch.Tensor], kind: str) -> np.ndarray:
     """Sum of the divergences of neighboring levels, for each sample."""
-    return sum(divergence(fine, coarse, kind) for fine, coarse in zip(levels[:-1], levels[1:], strict=True))
+    return sum(divergence(fine, coarse, kind) for fine, coarse in pairwise(levels))
 
 
 def evidence(phi: torch.Tensor) -> np.ndarray:

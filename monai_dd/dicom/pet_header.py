@@ -197,9 +197,12 @@ def build_pet_header(instances: Sequence[Mapping[str, Any]], files: Sequence[str
         ``frame_reference_time``, ``frame_duration`` (s), ``philips_suv_factor``, ``philips_activity_factor``.
 
     Raises:
+        ValueError: no instance.
         InvalidValueError: a number, date or time cannot be read.
         InconsistentHeaderError: a value of the series differs between instances.
     """
+    if not instances:
+        raise ValueError("instances: expected at least one instance of the series, got none.")
     names = list(files) if files is not None else [f"instance {i + 1}" for i in range(len(instances))]
     readers = [_Instance(_unpack_nested(facts), name) for facts, name in zip(instances, names)]
 

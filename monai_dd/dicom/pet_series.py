@@ -33,6 +33,7 @@ from monai_dd.dicom.errors import (
     SliceOrderError,
 )
 from monai_dd.dicom.pet_header import build_pet_header, instance_facts
+from monai_dd.dicom.quiet import no_value_warnings
 from monai_dd.dicom.series_files import SliceHeader, check_one_pet_series, read_dicom, read_slice_headers
 from monai_dd.dicom.slice_stack import stack_slices
 from monai_dd.dicom.suv import suv_factors
@@ -109,16 +110,19 @@ def read_pet_series(folder: str | os.PathLike) -> tuple[np.ndarray, dict[str, An
     Args:
         folder: folder with the DICOM files of one static PET series.
     """
-    headers = read_slice_headers(folder)
-    check_one_pet_series(headers)
-    stack = stack_slices(headers)
-    pet_header = build_pet_header(
-        [instance_facts(each.dataset, each.file) for each in stack.slices], [each.file for each in stack.slices]
-    )
-    slopes = [_rescale_slope(each) for each in stack.slices]
-    volume = np.empty((stack.columns, stack.rows, len(stack.slices)), dtype=np.float32)
-    for index, (header, slope) in enumerate(zip(stack.slices, slopes)):
-        volume[:, :, index] = np.multiply(_decode_slice(header, stack.rows, stack.columns).T, slope, dtype=np.float64)
+    with no_value_warnings():
+        headers = read_slice_headers(folder)
+        check_one_pet_series(headers)
+        stack = stack_slices(headers)
+        pet_header = build_pet_header(
+            [instance_facts(each.dataset, each.file) for each in stack.slices], [each.file for each in stack.slices]
+        )
+        slopes = [_rescale_slope(each) for each in stack.slices]
+        volume = np.empty((stack.columns, stack.rows, len(stack.slices)), dtype=np.float32)
+        for index, (header, slope) in enumerate(zip(stack.slices, slopes)):
+            volume[:, :, index] = np.multiply(
+                _decode_slice(header, stack.rows, stack.columns).T, slope, dtype=np.float64
+            )
     if not volume.any():
         got = f"0 everywhere in {len(slopes)} slices (some decoders return 0 for compressed data)"
         raise EmptyPixelDataError.of_tag("PixelData", file="all files", expected="values other than 0", got=got)
@@ -183,6 +187,7 @@ def convert_to_suv(image: MetaTensor, decay_correction: str = "header") -> MetaT
             f"image: expected meta['{PET_HEADER_KEY}'] as load_pet_series and PETSeriesReader set it, got none."
         )
     factors, reference = suv_factors(meta[PET_HEADER_KEY], decay_correction)
+    image = image if image.is_floating_point() else image.float()
     if np.all(factors == factors[0]):
         scale = torch.as_tensor(factors[0], dtype=image.dtype, device=image.device)
     else:

@@ -58,8 +58,7 @@ class EvidenceLoss(_Loss):
         """Return the loss of a network's dictionary and a target ``(B,)``, ``(B, 1)`` or one-hot ``(B, K)``.
 
         Raises:
-            ValueError: when ``output`` holds no potentials, ``normal_class`` is no class of it, or for a target of another
-                shape.
+            ValueError: when ``output`` holds no potentials or too few classes, or for a target of another shape.
         """
         potentials = map_levels(output, "phi")
         num_classes = output["logits"].shape[1]

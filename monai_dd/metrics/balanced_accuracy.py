@@ -12,9 +12,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Any
-
 import torch
 from monai.metrics import CumulativeIterationMetric
 from sklearn.metrics import recall_score
@@ -59,10 +56,6 @@ class BalancedAccuracyMetric(CumulativeIterationMetric):
 
     def _compute_tensor(self, y_pred: torch.Tensor, y: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:  # type: ignore[override]
         return y_pred, y.reshape(-1, 1)
-
-    def _compute_list(self, y_pred: Sequence[torch.Tensor], y: Sequence, **kwargs: Any):  # type: ignore[override]
-        # MONAI's decollate_batch turns a label into a plain number
-        return super()._compute_list(y_pred, [torch.as_tensor(label) for label in y], **kwargs)
 
     def aggregate(self) -> float:
         """Return the balanced accuracy of everything seen since the last reset."""

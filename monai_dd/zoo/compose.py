@@ -54,7 +54,7 @@ def compose_bundle(
         raise ValueError(f"output_dir: expected a folder that does not exist yet, got {target.name!r}")
     partial = target.with_name(f".{target.name}.partial")
     shutil.rmtree(partial, ignore_errors=True)
-    shutil.copytree(source, partial, ignore=shutil.ignore_patterns("models", "eval", "cache", "data", "*.partial"))
+    shutil.copytree(source, partial, ignore=shutil.ignore_patterns("models", "eval", "cache", "data", "variant_*", "demo.json"))
     for name in ("train", "inference"):
         parser = ConfigParser()
         parser.read_config([str(source / "configs" / f"{name}.json"), *map(str, files)])

@@ -148,6 +148,10 @@ class TestPETHeader(unittest.TestCase):
         self.assertIsNone(header["dose"])
         self.assertEqual(header["files"], ["instance 1"])
 
+    def test_no_instance(self):
+        with self.assertRaisesRegex(ValueError, "at least one instance"):
+            build_pet_header([])
+
     def test_errors_are_value_errors(self):
         self.assertTrue(issubclass(PETSeriesError, ValueError))
 

@@ -99,9 +99,7 @@ class TestComputeDivergence(unittest.TestCase):
     def test_program_is_the_objective_at_the_optimum(self, seed, scale):
         fine, coarse = _maps(SIZES[0], scale, seed)
         log_mu = consistent_attention([fine, coarse]).log_mu
-        objective = sum(
-            (m.exp() * (m - t)).flatten(1).sum(1) for m, t in zip(log_mu, (fine, coarse), strict=True)
-        )
+        objective = sum((m.exp() * (m - t)).flatten(1).sum(1) for m, t in zip(log_mu, (fine, coarse), strict=True))
         torch.testing.assert_close(compute_divergence(fine, coarse, "program"), objective, rtol=1e-9, atol=1e-12)
 
     def test_program_is_below_every_consistent_pair(self):
@@ -128,7 +126,10 @@ class TestConsistencyLoss(unittest.TestCase):
     def test_equals_loops(self, kind, witness, sizes):
         output, _ = network_output(sizes)
         prefix = "log_mu" if witness else "log_tau"
-        levels = [output[f"{prefix}_{name}"] for name in (["fine", "level1", "coarse"] if len(sizes) == 3 else ["fine", "coarse"])]
+        levels = [
+            output[f"{prefix}_{name}"]
+            for name in (["fine", "level1", "coarse"] if len(sizes) == 3 else ["fine", "coarse"])
+        ]
         expected = reference_losses.consistency(levels, kind)
         per_sample = ConsistencyLoss(kind, witness, reduction="none")(output)
         np.testing.assert_allclose(per_sample.numpy(), expected, rtol=1e-10)
@@ -149,7 +150,11 @@ class TestConsistencyLoss(unittest.TestCase):
 
     def test_middle_levels_in_numerical_order(self):
         output, _ = network_output([(4, 4), (2, 2)])
-        sizes = {"log_tau_fine": 4096, "log_tau_coarse": 1, **{f"log_tau_level{i}": 2 ** (12 - i) for i in range(1, 12)}}
+        sizes = {
+            "log_tau_fine": 4096,
+            "log_tau_coarse": 1,
+            **{f"log_tau_level{i}": 2 ** (12 - i) for i in range(1, 12)},
+        }
         maps = {k: torch.zeros(1, 1, n, 1).log_softmax(2) for k, n in sizes.items()}
         value = ConsistencyLoss("kl_fine_coarse", witness=False)({**output, **maps})
         self.assertAlmostEqual(value.item(), 0.0, places=6)

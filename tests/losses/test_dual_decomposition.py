@@ -50,7 +50,12 @@ class TestDualDecompositionLoss(unittest.TestCase):
     def test_equals_loops(self, options):
         output, potentials = network_output(SIZES)
         expected = _expected(output, potentials, options)
-        targets = [torch.tensor(LABELS), torch.tensor(LABELS)[:, None], torch.eye(3)[LABELS], torch.tensor(LABELS) * 1.0]
+        targets = [
+            torch.tensor(LABELS),
+            torch.tensor(LABELS)[:, None],
+            torch.eye(3)[LABELS],
+            torch.tensor(LABELS) * 1.0,
+        ]
         for target in targets:
             for reduction, reduced in (("none", expected), ("mean", expected.mean()), ("sum", expected.sum())):
                 value = DualDecompositionLoss(**options, reduction=reduction)(output, target)
@@ -96,7 +101,9 @@ class TestDualDecompositionLoss(unittest.TestCase):
 
     def test_bad_arguments(self):
         for options in ({"alpha": -1.0}, {"evidence_weight": -0.1}):
-            with self.assertRaisesRegex(ValueError, f"^[^\n]*{next(iter(options))}[^\n]*expected 0 or more, got [^\n]*$"):
+            with self.assertRaisesRegex(
+                ValueError, f"^[^\n]*{next(iter(options))}[^\n]*expected 0 or more, got [^\n]*$"
+            ):
                 DualDecompositionLoss(**options)
         with self.assertRaisesRegex(ValueError, "divergence"):
             DualDecompositionLoss(divergence="kl")

@@ -25,7 +25,12 @@ from tests import reference_losses
 from tests.losses.outputs import network_output
 
 NESTS = [[(4, 6), (2, 3)], [(4, 2, 6), (2, 1, 3)], [(8, 4), (4, 2), (2, 2)]]
-TARGETS = [torch.tensor([0, 2, 1]), torch.tensor([[0], [2], [1]]), torch.eye(3)[[0, 2, 1]], torch.tensor([0.0, 2.0, 1.0])]
+TARGETS = [
+    torch.tensor([0, 2, 1]),
+    torch.tensor([[0], [2], [1]]),
+    torch.eye(3)[[0, 2, 1]],
+    torch.tensor([0.0, 2.0, 1.0]),
+]
 
 
 class TestComputeEvidence(unittest.TestCase):

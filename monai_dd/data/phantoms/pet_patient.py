@@ -33,7 +33,7 @@ class Patient:
         stature: height relative to the reference body.
         girth: width and depth relative to a reference body of the same height (1 at a body mass index of 23 kg/m^2).
         fat: thickness of the subcutaneous fat in mm.
-        shoulders: width of the shoulders and hips relative to the reference, independent of fat.
+        shoulders, hips: widths relative to the reference, independent of fat.
     """
 
     sex: str

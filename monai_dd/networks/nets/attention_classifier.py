@@ -69,7 +69,8 @@ class AttentionClassifier(nn.Module):
         readout: ``pool`` or ``attention``.
         consistency: ``none``, ``dual`` or ``exact``; the latter two need two or more attended stages.
         img_size: spatial size of the input, needed by ``dual`` for the size of the witness grids.
-        embed_dim: embedding of the gates: one number, one for each stage of ``attend`` in its order, or the stage's channels by default.
+        embed_dim: embedding of the gates: one number, or one for each stage of ``attend`` in the order given there; the
+            stage's channels by default.
         num_gates: cascaded gates in each unit.
         rescale: gated features are multiplied by the number of cells, see :class:`AttentionUnit`.
         init_scale: start of the learned potential scale, see :class:`PotentialGate`.

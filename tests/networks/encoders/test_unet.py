@@ -46,7 +46,9 @@ class TestUNetEncoder(unittest.TestCase):
             self.assertEqual(tuple(v.shape), (1, info.channels, *[16 // info.stride] * dims))
 
     def test_other_activation_and_normalization(self):
-        encoder = UNetEncoder(2, 1, features=4, act=("LeakyReLU", {"negative_slope": 0.1}), norm=("group", {"num_groups": 2}))
+        encoder = UNetEncoder(
+            2, 1, features=4, act=("LeakyReLU", {"negative_slope": 0.1}), norm=("group", {"num_groups": 2})
+        )
         kinds = {type(m) for m in encoder.modules()}
         self.assertLessEqual({torch.nn.LeakyReLU, torch.nn.GroupNorm}, kinds)
         self.assertNotIn(torch.nn.BatchNorm2d, kinds)

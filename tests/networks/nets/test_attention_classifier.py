@@ -13,7 +13,7 @@
 from __future__ import annotations
 
 import unittest
-from itertools import combinations
+from itertools import combinations, pairwise
 
 import torch
 from parameterized import parameterized
@@ -82,9 +82,7 @@ class TestOutput(unittest.TestCase):
         network, _ = build("exact", attend=STAGES, return_attention=True)
         output = network.eval()(torch.randn(1, 1, 64, 64))
         sides = {key: m.shape[-1] for key, m in output.items() if key.startswith("log_mu")}
-        self.assertEqual(
-            sides, {"log_mu_fine": 16, "log_mu_level1": 8, "log_mu_level2": 4, "log_mu_coarse": 2}
-        )
+        self.assertEqual(sides, {"log_mu_fine": 16, "log_mu_level1": 8, "log_mu_level2": 4, "log_mu_coarse": 2})
 
     @parameterized.expand(SUBSETS)
     def test_any_one_to_all_stages(self, attend):
@@ -171,7 +169,7 @@ class TestMathematics(unittest.TestCase):
         network, _ = build("exact", dims, attend=attend, img_size=64, return_attention=True)
         output = network(10 * torch.randn(2, 1, *[64] * dims))
         names = ["fine", "level1", "level2", "coarse"] if len(attend) == 4 else ["fine", "coarse"]
-        for fine, coarse in zip(names[:-1], names[1:], strict=True):
+        for fine, coarse in pairwise(names):
             gap = compute_consistency_gap(output[f"log_mu_{fine}"], output[f"log_mu_{coarse}"])
             self.assertLess(gap.max().item(), 1e-6)
         spread = output["log_tau_fine"].exp().flatten(1).max(1).values * output["log_tau_fine"][0].numel()

@@ -29,8 +29,14 @@ VARIANTS = {
     "tau_coarse_gated": ({"attend": ["block4"], **GATED}, {"alpha": 0.0}),
     "unconstrained_gated": ({"attend": BOTH, **GATED}, {"alpha": 0.0}),
     "dual_gated": ({"attend": BOTH, "consistency": "dual", **GATED}, {"alpha": 10.0}),
-    "kl_fine_coarse_gated": ({"attend": BOTH, **GATED}, {"alpha": 10.0, "divergence": "kl_fine_coarse", "witness": False}),
-    "kl_coarse_fine_gated": ({"attend": BOTH, **GATED}, {"alpha": 10.0, "divergence": "kl_coarse_fine", "witness": False}),
+    "kl_fine_coarse_gated": (
+        {"attend": BOTH, **GATED},
+        {"alpha": 10.0, "divergence": "kl_fine_coarse", "witness": False},
+    ),
+    "kl_coarse_fine_gated": (
+        {"attend": BOTH, **GATED},
+        {"alpha": 10.0, "divergence": "kl_coarse_fine", "witness": False},
+    ),
     "unconstrained": ({"attend": BOTH, **POOLED}, {"alpha": 0.0, "evidence_weight": 0.5}),
     "dual": ({"attend": BOTH, "consistency": "dual", **POOLED}, {"alpha": 10.0, "evidence_weight": 0.5}),
     "exact": (

@@ -40,6 +40,12 @@ class TestConvertToSUV(FolderTest):
         np.testing.assert_array_equal(converted.affine, image.affine)
         self.assertEqual((converted.dtype, converted.shape), (image.dtype, (1, 5, 6, 4)))
 
+    def test_integer_volume_becomes_float(self):
+        write_pet_folder(self.folder)
+        image = load_pet_series(self.folder)
+        converted = ConvertToSUV()(image.int())
+        np.testing.assert_allclose(converted.numpy(), np.trunc(image.numpy()) * 4e-4, rtol=1e-6)  # float32
+
     def test_default_follows_the_header(self):
         self.assertEqual(ConvertToSUV().decay_correction, "header")
 

@@ -1,0 +1,90 @@
+# Copyright (c) monai_dd contributors
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#     http://www.apache.org/licenses/LICENSE-2.0
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+"""Tests of the adapters of the metrics: the number an engine reports is the number of the class."""
+
+from __future__ import annotations
+
+import unittest
+
+import torch
+from ignite.engine import Engine
+from monai.data import DataLoader, Dataset
+from monai.engines import SupervisedEvaluator
+from monai.handlers import from_engine
+from parameterized import parameterized
+
+from monai_dd.handlers import BalancedAccuracy, ConsistencyGap, RelevanceMassAccuracy
+from monai_dd.metrics import BalancedAccuracyMetric, ConsistencyGapMetric, RelevanceMassAccuracyMetric
+from monai_dd.networks.layers import spatial_log_softmax
+
+
+def _draw(*shape, seed=0):
+    return torch.randn(*shape, generator=torch.Generator().manual_seed(seed))
+
+
+def _scores():
+    return _draw(9, 3), torch.arange(9) % 3
+
+
+def _maps():
+    return spatial_log_softmax(_draw(9, 1, 4, 4)), spatial_log_softmax(_draw(9, 1, 2, 2, seed=1))
+
+
+def _masked():
+    mask = (_draw(9, 1, 8, 8, seed=1) > 0).float()
+    mask[4] = 0.0
+    return spatial_log_softmax(_draw(9, 1, 4, 4)), mask
+
+
+def _masked_relevance():
+    log_map, mask = _masked()
+    return log_map.exp(), mask
+
+
+CASES = [
+    (BalancedAccuracy, BalancedAccuracyMetric, {}, _scores),
+    (ConsistencyGap, ConsistencyGapMetric, {}, _maps),
+    (RelevanceMassAccuracy, RelevanceMassAccuracyMetric, {}, _masked_relevance),
+    (RelevanceMassAccuracy, RelevanceMassAccuracyMetric, {"log_relevance": True}, _masked),
+]
+
+
+class TestMetricHandlers(unittest.TestCase):
+    @parameterized.expand(CASES)
+    def test_engine_reports_the_number_of_the_class(self, handler, metric, options, data):
+        first, second = data()
+        direct = metric(**options)
+        direct(first, second)
+        batches = [(first[:4], second[:4]), (first[4:], second[4:])]
+        engine = Engine(lambda _engine, batch: {"a": batch[0], "b": batch[1]})
+        handler(**options, output_transform=lambda output: (output["a"], output["b"])).attach(engine, "metric")
+        for _ in range(2):  # the second run starts from nothing
+            engine.run(batches)
+            self.assertAlmostEqual(engine.state.metrics["metric"], direct.aggregate(), places=6)
+
+    def test_in_monais_evaluator_with_labels_as_numbers(self):
+        scores, target = _scores()
+        data = [{"image": s, "label": int(y)} for s, y in zip(scores, target, strict=True)]
+        evaluator = SupervisedEvaluator(
+            device=torch.device("cpu"),
+            val_data_loader=DataLoader(Dataset(data), batch_size=4),
+            network=torch.nn.Identity(),
+            key_val_metric={"accuracy": BalancedAccuracy(output_transform=from_engine(["pred", "label"]))},
+        )
+        evaluator.run()
+        direct = BalancedAccuracyMetric()
+        direct(scores, target)
+        self.assertAlmostEqual(evaluator.state.metrics["accuracy"], direct.aggregate(), places=6)
+        self.assertAlmostEqual(evaluator.state.best_metric, direct.aggregate(), places=6)
+
+
+if __name__ == "__main__":
+    unittest.main()
