@@ -12,6 +12,7 @@
 
 The overlays of a bundle go over its configurations at run time. Who is handed one trained variant, a hospital's
 application above all, wants a folder in which ``inference.json`` says it all: this writes that folder.
+Command line: ``python -m monai_dd.zoo compose --help``.
 """
 
 from __future__ import annotations
@@ -27,7 +28,11 @@ __all__ = ["compose_bundle"]
 
 
 def compose_bundle(
-    bundle_root: str | Path, overlays: Sequence[str], output_dir: str | Path, model_file: str | Path | None = None
+    bundle_root: str | Path,
+    overlays: Sequence[str],
+    output_dir: str | Path,
+    model_file: str | Path | None = None,
+    data_source: str | None = None,
 ) -> Path:
     """Write a bundle whose ``train.json`` and ``inference.json`` have the overlays in them.
 
@@ -38,6 +43,7 @@ def compose_bundle(
         overlays: names of configurations of it, in order, such as ``variant_exact``.
         output_dir: folder of the new bundle; must not exist.
         model_file: weights to take along as ``models/model.pt``.
+        data_source: what the weights were trained on, for ``metadata.json``.
 
     Returns:
         path of the new bundle.
@@ -54,13 +60,15 @@ def compose_bundle(
         raise ValueError(f"output_dir: expected a folder that does not exist yet, got {target.name!r}")
     partial = target.with_name(f".{target.name}.partial")
     shutil.rmtree(partial, ignore_errors=True)
-    shutil.copytree(source, partial, ignore=shutil.ignore_patterns("models", "eval", "cache", "data", "variant_*", "demo.json"))
+    shutil.copytree(
+        source, partial, ignore=shutil.ignore_patterns("models", "eval", "cache", "data", "variant_*", "demo.json")
+    )
     for name in ("train", "inference"):
         parser = ConfigParser()
         parser.read_config([str(source / "configs" / f"{name}.json"), *map(str, files)])
         config = {k: v for k, v in parser.get().items() if k != "_meta_"}
         (partial / "configs" / f"{name}.json").write_text(json.dumps(config, indent=4) + "\n")
-    _set_input_size(partial, config.get("image_size"))
+    _update_metadata(partial, config.get("image_size"), data_source)
     (partial / "models").mkdir()
     if model_file:
         shutil.copyfile(model_file, partial / "models" / "model.pt")
@@ -68,9 +76,11 @@ def compose_bundle(
     return target
 
 
-def _set_input_size(bundle: Path, image_size: list[int] | None) -> None:
+def _update_metadata(bundle: Path, image_size: list[int] | None, data_source: str | None) -> None:
     path = bundle / "configs" / "metadata.json"
     metadata = json.loads(path.read_text())
     if image_size is not None:
         metadata["network_data_format"]["inputs"]["image"]["spatial_shape"] = list(image_size)
+    if data_source is not None:
+        metadata["data_source"] = data_source
     path.write_text(json.dumps(metadata, indent=4) + "\n")

@@ -1,0 +1,40 @@
+# make demo   set up, train on phantoms, evaluate, run the app         make demo SERIES=<folder of a PET series>
+# make test   set up, run the tests      make test-slow   the longer ones     make bench   benchmarks
+# make lint   formatters and linter      make docs        HTML into docs/_build/html
+VENV ?= .venv
+PYTHON ?= python3
+PY := $(VENV)/bin/python
+RUN ?= runs/demo
+export PYTHONWARNINGS ?= ignore::RuntimeWarning,ignore::FutureWarning
+
+.PHONY: setup demo test test-slow bench lint docs clean
+
+setup: $(VENV)/.ready
+
+# torch first and by its exact version: everything else then takes the build that is there
+$(VENV)/.ready: setup.cfg constraints.txt
+	$(PYTHON) -m venv $(VENV)
+	$(PY) -m pip install -q "$$(grep '^torch==' constraints.txt)"
+	$(PY) -m pip install -q -e ".[all]" -c constraints.txt
+	touch $@
+
+demo: setup
+	$(PY) examples/demo.py --output_dir $(RUN) $(if $(SERIES),--series "$(SERIES)")
+
+test: setup
+	OMP_NUM_THREADS=1 $(PY) -m pytest -q -n 2 --dist loadgroup -m "not slow"
+
+test-slow: setup
+	OMP_NUM_THREADS=2 $(PY) -m pytest -q -m slow
+
+bench: setup
+	$(PY) benchmarks/closed_form.py
+
+lint: setup
+	$(PY) -m black --check -q . && $(PY) -m isort --check -q . && $(PY) -m ruff check .
+
+docs: setup
+	$(PY) -m sphinx -W --keep-going -q -b html docs docs/_build/html
+
+clean:
+	rm -rf $(VENV) runs docs/_build docs/api/generated
