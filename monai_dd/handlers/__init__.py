@@ -8,13 +8,22 @@
 # WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
 # See the License for the specific language governing permissions and
 # limitations under the License.
-"""Ignite handlers: adapters of the metrics, and a figure saver."""
+"""Ignite handlers: adapters of the metrics, loading of weights, buffers across processes, and a figure saver."""
 
 from __future__ import annotations
 
 from .balanced_accuracy import BalancedAccuracy
+from .broadcast_buffers import BroadcastBuffers
 from .consistency_gap import ConsistencyGap
 from .figure_saver import AttentionFigureSaver
 from .relevance_mass import RelevanceMassAccuracy
+from .weights_loader import WeightsLoader
 
-__all__ = ["AttentionFigureSaver", "BalancedAccuracy", "ConsistencyGap", "RelevanceMassAccuracy"]
+__all__ = [
+    "AttentionFigureSaver",
+    "BalancedAccuracy",
+    "BroadcastBuffers",
+    "ConsistencyGap",
+    "RelevanceMassAccuracy",
+    "WeightsLoader",
+]

@@ -13,5 +13,6 @@
 from __future__ import annotations
 
 from .overlays import attention_figure, overlay_attention
+from .report import report_picture
 
-__all__ = ["attention_figure", "overlay_attention"]
+__all__ = ["attention_figure", "overlay_attention", "report_picture"]

@@ -8,10 +8,11 @@
 # WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
 # See the License for the specific language governing permissions and
 # limitations under the License.
-"""Bundles as things to hand out."""
+"""Bundles as things to hand out and to call."""
 
 from __future__ import annotations
 
 from .compose import compose_bundle
+from .predictor import BundleError, BundlePredictor
 
-__all__ = ["compose_bundle"]
+__all__ = ["BundleError", "BundlePredictor", "compose_bundle"]

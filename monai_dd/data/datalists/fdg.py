@@ -17,11 +17,13 @@ from __future__ import annotations
 
 import csv
 import json
+import warnings
 from collections import Counter
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+from pydicom.misc import is_dicom
 from sklearn.model_selection import StratifiedGroupKFold
 
 __all__ = ["CLASSES", "build_fdg_datalist", "find_series", "load_fdg_datalist"]
@@ -46,19 +48,31 @@ def _read_rows(dataset_dir: Path, labels_file: Path) -> list[dict[str, Any]]:
             raise ValueError(
                 f"{labels_file.name}, line {line}: label expected one of {', '.join(CLASSES)}, got {label!r}"
             )
-        if not (row["patient_id"] or "").strip():
-            raise ValueError(f"{labels_file.name}, line {line}: patient_id expected a value, got none")
+        for column in ("patient_id", "series"):
+            if not (row[column] or "").strip():
+                raise ValueError(f"{labels_file.name}, line {line}: {column} expected a value, got none")
         item = {"patient_id": row["patient_id"].strip(), "image": row["series"].strip()}
         item["label"] = CLASSES.index(label) if label in CLASSES else int(label)
         if (row.get("mask") or "").strip():
             item["mask"] = row["mask"].strip()
         items.append(item)
-    absent = [i["image"] for i in items if not i["image"] or not (dataset_dir / i["image"]).is_dir()]
-    if absent:
-        raise ValueError(
-            f"{labels_file.name}: {len(absent)} series folders not found in the data set, first {absent[:3]}"
-        )
+    _check_files(dataset_dir, labels_file, items)
     return items
+
+
+def _check_files(dataset_dir: Path, labels_file: Path, items: list[dict[str, Any]]) -> None:
+    """Name lines, not paths: folders are often called after patients."""
+    images = Counter(Path(i["image"]) for i in items)
+    refusals = {
+        "series folder is not in the data set": lambda i: not (dataset_dir / i["image"]).is_dir(),
+        "series is listed more than once": lambda i: images[Path(i["image"])] > 1,
+        "mask is not in the data set": lambda i: "mask" in i and not (dataset_dir / i["mask"]).is_file(),
+    }
+    for what, refused in refusals.items():
+        lines = [str(line) for line, item in enumerate(items, start=2) if refused(item)]
+        if lines:
+            more = ", ..." if len(lines) > 5 else ""
+            raise ValueError(f"{labels_file.name}, lines {', '.join(lines[:5])}{more}: {what} ({len(lines)} in all)")
 
 
 def build_fdg_datalist(
@@ -94,12 +108,14 @@ def build_fdg_datalist(
     scarce = [f"{CLASSES[c]} ({patients[c]})" for c in range(len(CLASSES)) if patients[c] < 2]
     if scarce:
         raise ValueError(f"labels: expected two or more patients of each class for a split, got {', '.join(scarce)}")
+    n_splits = min(folds, len(set(groups)), max(np.bincount(labels)))  # what StratifiedGroupKFold accepts
     best: tuple[np.ndarray, np.ndarray] | None = None
     for attempt in range(20):
-        splitter = StratifiedGroupKFold(
-            n_splits=min(folds, len(set(groups))), shuffle=True, random_state=seed + attempt
-        )
-        for train, val in splitter.split(labels, labels, groups):
+        splitter = StratifiedGroupKFold(n_splits=n_splits, shuffle=True, random_state=seed + attempt)
+        with warnings.catch_warnings():
+            warnings.filterwarnings("ignore", message="The least populated class")  # what follows looks for itself
+            splits = list(splitter.split(labels, labels, groups))
+        for train, val in splits:
             if set(labels[train]) == set(labels[val]) == set(range(len(CLASSES))):
                 best = (train, val)
                 break
@@ -137,15 +153,22 @@ def load_fdg_datalist(datalist_file: str | Path, section: str, dataset_dir: str 
 
 
 def find_series(dataset_dir: str | Path) -> list[dict[str, str]]:
-    """Every folder below ``dataset_dir`` (itself included) that holds files, as items with ``image``.
+    """Every folder below ``dataset_dir`` (itself included) that holds DICOM files, as items with ``image``.
 
     Raises:
-        ValueError: when the folder is absent or holds no files.
+        ValueError: when the folder is absent or holds no DICOM files.
     """
     root = Path(dataset_dir)
     if not root.is_dir():
         raise ValueError(f"dataset_dir: expected a folder of PET series, {root.name!r} is not there")
-    folders = sorted({p.parent for p in root.rglob("*") if p.suffix.lower() in ("", ".dcm", ".ima") and p.is_file()})
+    folders = sorted({p.parent for p in root.rglob("*") if p.is_file() and _is_image(p)})
     if not folders:
         raise ValueError(f"dataset_dir: expected PET series below {root.name!r}, found no DICOM files")
     return [{"image": str(folder)} for folder in folders]
+
+
+def _is_image(path: Path) -> bool:
+    """Whether a file is DICOM by its name or its first bytes (many are named by a UID), and not an index or hidden."""
+    if path.name.startswith(".") or path.name.upper() == "DICOMDIR":
+        return False
+    return path.suffix.lower() in (".dcm", ".ima") or is_dicom(path)

@@ -1,0 +1,91 @@
+# Copyright (c) monai_dd contributors
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#     http://www.apache.org/licenses/LICENSE-2.0
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+"""Weights read when an engine starts, with one clear line for what does not fit."""
+
+from __future__ import annotations
+
+import logging
+import pickle
+from collections.abc import Sequence
+from pathlib import Path
+
+import torch
+from ignite.engine import Engine, Events
+from monai.utils import ensure_tuple
+from torch import nn
+
+__all__ = ["WeightsLoader"]
+
+
+class WeightsLoader:
+    """Load a plain state dict into a network when an engine starts.
+
+    Other than MONAI's ``CheckpointLoader`` it says in one line which file is missing or is of another network.
+
+    Args:
+        load_path: file of the weights.
+        network: network to load them into, plain or ``DistributedDataParallel``.
+        parts: names of the network's children that must be in the file as a whole, such as ``encoder``; what else
+            network and file share by name and shape is loaded too. By default all must be there, and nothing else.
+        map_location: where to load the tensors to.
+    """
+
+    def __init__(
+        self,
+        load_path: str | Path,
+        network: nn.Module,
+        parts: Sequence[str] | str = (),
+        map_location: torch.device | str | None = None,
+    ) -> None:
+        self.load_path = Path(load_path)
+        self.network = network
+        self.parts = ensure_tuple(parts)
+        self.map_location = map_location
+
+    def attach(self, engine: Engine) -> None:
+        """Load when ``engine`` starts."""
+        engine.add_event_handler(Events.STARTED, self)
+
+    def __call__(self, engine: Engine) -> None:
+        """Load the weights.
+
+        Raises:
+            ValueError: when the file is missing, not readable, or of another network.
+        """
+        file = f"{self.load_path.parent.name}/{self.load_path.name}"
+        if not self.load_path.is_file():
+            raise ValueError(f"load_path: expected a file of weights, {file} is not there; train the network first")
+        try:
+            weights = torch.load(self.load_path, map_location=self.map_location, weights_only=True)
+        except (RuntimeError, EOFError, pickle.UnpicklingError) as error:
+            raise ValueError(f"{file}: expected weights saved by torch.save, got {type(error).__name__}") from None
+        if not isinstance(weights, dict) or not all(isinstance(w, torch.Tensor) for w in weights.values()):
+            raise ValueError(f"{file}: expected a plain state dict of tensors, got something else")
+        network = self.network.module if isinstance(self.network, nn.parallel.DistributedDataParallel) else self.network
+        self._check(file, network, weights)
+        state = network.state_dict()
+        shared = {k: w for k, w in weights.items() if k in state and w.shape == state[k].shape}
+        network.load_state_dict(shared, strict=False)
+        logging.getLogger(__name__).info("loaded %d of %d tensors from %s", len(shared), len(state), file)
+
+    def _check(self, file: str, network: nn.Module, weights: dict[str, torch.Tensor]) -> None:
+        state = network.state_dict()
+        needed = [k for k in state if not self.parts or k.split(".")[0] in self.parts]
+        missing = [k for k in needed if k not in weights]
+        unknown = [] if self.parts else [k for k in weights if k not in state]
+        reshaped = [k for k in needed if k in weights and weights[k].shape != state[k].shape]
+        if missing or unknown or reshaped:
+            what = "weights" if not self.parts else " and ".join(self.parts)
+            raise ValueError(
+                f"{file}: expected the {what} of this {type(network).__name__} ({len(needed)} tensors), got those of "
+                f"another network: {len(missing)} missing, {len(unknown)} unknown, {len(reshaped)} of another shape, "
+                f"first {(missing + unknown + reshaped)[0]}"
+            )

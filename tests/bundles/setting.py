@@ -1,0 +1,99 @@
+# Copyright (c) monai_dd contributors
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#     http://www.apache.org/licenses/LICENSE-2.0
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+"""What the tests of the bundles share: the bundles themselves, one small set of phantom studies, and runs in-process."""
+
+from __future__ import annotations
+
+import atexit
+import shutil
+import tempfile
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+from monai.bundle import ConfigParser, ConfigWorkflow
+from monai.utils import set_determinism
+
+from monai_dd.data.datalists.__main__ import main as write_datalist
+from monai_dd.data.phantoms import write_pet_phantom_studies
+
+__all__ = ["BUNDLES", "EVALUATE", "FDG", "ROOT", "SMALL", "VARIANTS", "config_files", "parser", "phantoms", "run"]
+
+ROOT = Path(__file__).resolve().parents[2]
+BUNDLES = sorted(p.parents[1] for p in (ROOT / "bundles").glob("*/configs/metadata.json"))
+FDG = ROOT / "bundles" / "fdg_pet_biodistribution_classification"
+VARIANTS = sorted(p.stem for p in (FDG / "configs").glob("variant_*.json"))
+EVALUATE = ("train", "evaluate", "evaluate_localization")
+# the smallest network and image of the demo overlay in which both levels still have several cells
+SMALL = {
+    "image_size": [64, 64],
+    "network_def#encoder#features": 4,
+    "network_def#embed_dim": 8,
+    "augmentation_prob": 0.0,
+    "epochs": 1,
+    "batch_size": 4,
+    "val_batch_size": 4,
+}
+
+
+def config_files(*names: str, root: Path = FDG) -> list[str]:
+    """Paths of configurations of a bundle, in the order in which they are merged."""
+    return [str(root / "configs" / f"{name}.json") for name in names]
+
+
+def parser(*names: str, root: Path = FDG, **override: Any) -> ConfigParser:
+    """Configurations of a bundle, merged, with overrides, nothing instantiated yet."""
+    config = ConfigParser()
+    config.read_config(config_files(*names, root=root))
+    config.update({"bundle_root": str(root), **override})
+    return config
+
+
+@lru_cache(maxsize=1)
+def phantoms() -> Path:
+    """A data set of 12 small phantom studies with its data list, made once by each process."""
+    folder = Path(tempfile.mkdtemp(prefix="monai_dd_phantoms_"))
+    atexit.register(shutil.rmtree, folder, ignore_errors=True)
+    write_pet_phantom_studies(folder / "data", num_studies=12, voxel_size=12, progress=False)
+    if write_datalist(["fdg", "--dataset_dir", str(folder / "data"), "--val_fraction", "0.25"]) != 0:
+        raise RuntimeError("the data list of the phantoms could not be written")
+    return folder / "data"
+
+
+def run(*names: str, work: Path, **override: Any) -> ConfigWorkflow:
+    """Run configurations of the FDG bundle on the phantoms, in this process, as ``monai.bundle run`` does.
+
+    Args:
+        names: configurations, in order; ``demo`` is put last.
+        work: folder of models and results.
+        override: values of the configuration, on top of :data:`SMALL`.
+
+    Returns:
+        the workflow after its run; ``workflow.parser.get_parsed_content(id)`` gives its parts.
+    """
+    folders = {"ckpt_dir": str(work / "models"), "output_dir": str(work / "eval")}
+    data = {"dataset_dir": str(phantoms()), "cache_dir": str(phantoms().parent / "cache")}
+    only_train = {} if "train" in names else {"epochs", "val_batch_size", "augmentation_prob"}
+    small = {k: v for k, v in SMALL.items() if k not in only_train}
+    workflow = ConfigWorkflow(
+        config_files(*names, "demo"),
+        logging_file=False,
+        workflow_type="train" if "train" in names else "infer",
+        bundle_root=str(FDG),
+        **{**folders, **data, **small, **override},
+    )
+    try:
+        workflow.initialize()
+        workflow.run()
+        workflow.finalize()
+    finally:
+        set_determinism(None)
+    return workflow
