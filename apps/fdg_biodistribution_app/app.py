@@ -13,17 +13,22 @@
 from __future__ import annotations
 
 import logging
+import sys
+import traceback
 from pathlib import Path
+from typing import Any
 
 import outcome
+from bundle import load_bundle
 from monai.deploy.conditions import CountCondition
 from monai.deploy.core import Application
 from operators import BundleOperator, FilesOperator, GuardedOperator, SeriesOperator
+from series import without_file_names
 
 from monai_dd.dicom import PETSeriesError
 from monai_dd.zoo import BundleError, BundlePredictor
 
-__all__ = ["FDGBiodistributionApp", "run_app"]
+__all__ = ["FDGBiodistributionApp", "run_app", "run_bundle"]
 
 logger = logging.getLogger("fdg_biodistribution_app")
 
@@ -34,19 +39,21 @@ class FDGBiodistributionApp(Application):
     Args:
         input_folder: folder of the series.
         predictor: the bundle.
+        model: facts about the bundle for the results.
     """
 
-    def __init__(self, input_folder: Path, predictor: BundlePredictor) -> None:
+    def __init__(self, input_folder: Path, predictor: BundlePredictor, model: dict[str, Any]) -> None:
         self.input_folder = input_folder
         self.predictor = predictor
+        self.model = model
         self.steps: list[GuardedOperator] = []
-        super().__init__()
+        super().__init__([sys.executable, "fdg_biodistribution_app"])  # Holoscan's own arguments: none
 
     def compose(self) -> None:
         """Lay out the operators in a line."""
         series = SeriesOperator(self, CountCondition(self, 1), input_folder=self.input_folder, name="series")
         bundle = BundleOperator(self, predictor=self.predictor, name="bundle")
-        files = FilesOperator(self, predictor=self.predictor, name="files")
+        files = FilesOperator(self, model=self.model, class_names=self.predictor.class_names, name="files")
         self.add_flow(series, bundle, {("out", "in")})
         self.add_flow(bundle, files, {("out", "in")})
         self.steps = [series, bundle, files]
@@ -62,43 +69,36 @@ class FDGBiodistributionApp(Application):
         return files
 
 
-def find_bundle(model: Path) -> Path:
-    """The bundle in a model folder: the folder itself, or the only one below it with ``configs/inference.json``.
-
-    Raises:
-        BundleError: when there is none, or more than one.
-    """
-    found = [model] if (model / "configs").is_dir() else []
-    found = found or sorted({path.parent.parent for path in model.glob("**/configs/inference.json")})
-    if len(found) != 1:
-        raise BundleError(f"model: expected one bundle (a folder with configs/inference.json), found {len(found)}")
-    return found[0]
+def run_bundle(input_folder: Path, model_folder: Path) -> tuple[int, str, dict[str, bytes]]:
+    """Exit code, one line that says what came of it, and the result files, of which a refusal has none."""
+    for name, folder in (("input", input_folder), ("model", model_folder)):
+        if not folder.is_dir():
+            return outcome.BAD_ARGUMENTS, f"--{name}: expected a folder, there is none of that name", {}
+    try:
+        application = FDGBiodistributionApp(input_folder, *load_bundle(model_folder))
+        application.run()
+        return outcome.OK, "results written", application.result()
+    except PETSeriesError as error:
+        return outcome.INPUT_REFUSED, without_file_names(str(error), input_folder), {}
+    except BundleError as error:
+        return outcome.BUNDLE_REFUSED, str(error), {}
+    except OSError as error:
+        return outcome.INPUT_REFUSED, f"a file could not be read: {error.strerror}", {}
+    except Exception as error:  # its text may hold header values: only its kind and place are told
+        logger.debug("unexpected error at\n%s", "".join(traceback.format_tb(error.__traceback__)))
+        return outcome.UNEXPECTED, f"{type(error).__name__}, see the log at level DEBUG", {}
 
 
 def run_app(input_folder: Path, output_folder: Path, model_folder: Path) -> int:
     """Run the app; returns the exit code, which ``status.json`` in the output folder tells as well."""
     try:
         output_folder.mkdir(parents=True, exist_ok=True)
-        outcome.write_status(output_folder, outcome.UNEXPECTED, "the run has not ended")
+        outcome.publish(output_folder, {}, outcome.UNEXPECTED, "the run has not ended")
+        code, message, files = run_bundle(input_folder, model_folder)
+        if code != outcome.OK:
+            return outcome.refuse(output_folder, code, message)
+        outcome.publish(output_folder, files, code, message)
     except OSError as error:
-        logger.error("output: expected a folder that can be written, %s", error.strerror)
-        return outcome.OUTPUT_FAILED
-    try:
-        predictor = BundlePredictor(find_bundle(model_folder))
-        application = FDGBiodistributionApp(input_folder, predictor)
-        application.run()
-        outcome.publish(output_folder, application.result())
-        code, message = outcome.OK, "results written"
-    except PETSeriesError as error:
-        code, message = outcome.INPUT_REFUSED, str(error)
-    except BundleError as error:
-        code, message = outcome.BUNDLE_REFUSED, str(error)
-    except OSError as error:
-        code, message = outcome.OUTPUT_FAILED, f"a file could not be read or written: {error.strerror}"
-    except Exception as error:  # its text may hold header values: only its kind is told
-        code, message = outcome.UNEXPECTED, f"{type(error).__name__}, see the log at level DEBUG"
-        logger.debug("unexpected error", exc_info=True)
-    outcome.write_status(output_folder, code, message)
-    if code != outcome.OK:
-        logger.error("%s: %s", outcome.NAMES[code], message)
-    return code
+        message = f"--output: expected a folder that can be written, {error.strerror}"
+        return outcome.refuse(output_folder, outcome.OUTPUT_FAILED, message)
+    return outcome.OK

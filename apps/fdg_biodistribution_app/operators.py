@@ -13,6 +13,7 @@
 from __future__ import annotations
 
 import warnings
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -90,8 +91,11 @@ class BundleOperator(GuardedOperator):
 class FilesOperator(GuardedOperator):
     """Turns outputs into the contents of the result files, kept in ``files`` for the app to publish."""
 
-    def __init__(self, fragment: Fragment, *args: Any, predictor: BundlePredictor, **kwargs: Any) -> None:
-        self.predictor = predictor
+    def __init__(
+        self, fragment: Fragment, *args: Any, model: dict[str, Any], class_names: Sequence[str], **kwargs: Any
+    ) -> None:
+        self.model = model
+        self.class_names = class_names
         self.files: dict[str, bytes] | None = None
         super().__init__(fragment, *args, **kwargs)
 
@@ -101,4 +105,4 @@ class FilesOperator(GuardedOperator):
 
     def work(self, received: tuple[dict, list, list[str]]) -> None:
         """Make the files."""
-        self.files = result_files(*received, metadata=self.predictor.metadata, class_names=self.predictor.class_names)
+        self.files = result_files(*received, model=self.model, class_names=self.class_names)

@@ -12,11 +12,13 @@
 
 from __future__ import annotations
 
+import contextlib
+import errno
 import json
+import logging
 import os
 import tempfile
 from pathlib import Path
-from typing import Any
 
 __all__ = [
     "BAD_ARGUMENTS",
@@ -26,24 +28,42 @@ __all__ = [
     "OUTPUT_FAILED",
     "UNEXPECTED",
     "publish",
-    "write_status",
+    "refuse",
 ]
 
 OK, UNEXPECTED, BAD_ARGUMENTS, INPUT_REFUSED, BUNDLE_REFUSED, OUTPUT_FAILED = range(6)
 NAMES = ("ok", "unexpected error", "bad arguments", "input refused", "bundle refused", "output failed")
 
+logger = logging.getLogger("fdg_biodistribution_app")
 
-def publish(output: Path, files: dict[str, bytes]) -> None:
-    """Write files under temporary names, then rename all of them: each appears whole or not at all."""
-    output.mkdir(parents=True, exist_ok=True)
+
+def publish(output: Path, files: dict[str, bytes], code: int, message: str) -> None:
+    """Write files and, last, ``status.json`` under temporary names, then rename all: each is whole or not there.
+
+    Args:
+        output: folder, which must exist.
+        files: name and content.
+        code: exit code of the run.
+        message: one line without patient data.
+
+    Raises:
+        OSError: when the folder cannot be written; earlier files are still there then.
+    """
+    status = {"exit_code": code, "status": NAMES[code], "message": message}
+    files = {**files, "status.json": json.dumps(status, indent=2).encode() + b"\n"}
     with tempfile.TemporaryDirectory(prefix=".partial-", dir=output) as partial:
         for name, content in files.items():
+            if (output / name).is_dir():
+                raise IsADirectoryError(errno.EISDIR, f"{name} is a folder")
             (Path(partial) / name).write_bytes(content)
         for name in files:
             os.replace(Path(partial) / name, output / name)
 
 
-def write_status(output: Path, code: int, message: str, **facts: Any) -> None:
-    """Write ``status.json``: exit code, its name, one line, and facts without patient data."""
-    status = {"exit_code": code, "status": NAMES[code], "message": message, **facts}
-    publish(output, {"status.json": json.dumps(status, indent=2).encode() + b"\n"})
+def refuse(output: Path, code: int, message: str) -> int:
+    """Tell why there is no result, in ``status.json`` where it can be written and in one line of the log."""
+    message = " ".join(message.split())
+    with contextlib.suppress(OSError):
+        publish(output, {}, code, message)
+    logger.error("%s: %s", NAMES[code], message)
+    return code

@@ -8,33 +8,51 @@
 # WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
 # See the License for the specific language governing permissions and
 # limitations under the License.
-"""Where the series lies in the input folder."""
+"""Where the series lies in the input folder, and how to speak of its files."""
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
-from monai_dd.dicom.errors import MixedSeriesError, NoDICOMFileError
+from monai_dd.dicom.errors import EmptyFolderError, MixedSeriesError, NoDICOMFileError
 from monai_dd.dicom.series_files import read_slice_headers
 
-__all__ = ["find_series_folder"]
+__all__ = ["find_series_folder", "without_file_names"]
+
+_PLAIN_NAME = re.compile(r"(im|img|image|i|slice|pt|pet|ct|mr|file)?[-_]?(\d{1,2}-)?\d{1,5}(\.(dcm|ima|img))?", re.I)
 
 
 def find_series_folder(root: Path) -> Path:
-    """The folder with the DICOM files: ``root``, or the only one below it.
+    """The folder with the DICOM files: ``root`` where it has any, else the only one below it.
 
     Raises:
-        PETSeriesError: a subclass, when there is no folder with DICOM files, or more than one.
+        PETSeriesError: a subclass, when more than one folder below has DICOM files, or a file is broken.
     """
-    if not root.is_dir() or any(path.is_file() for path in root.iterdir()):
-        return root  # the reader says what is wrong with it, if anything is
-    found = []
-    for folder in sorted({path.parent for path in root.rglob("*") if path.is_file()}):
-        try:
-            read_slice_headers(folder)
-        except NoDICOMFileError:
-            continue
-        found.append(folder)
+    if _has_dicom(root):
+        return root
+    found = [folder for folder in sorted(root.rglob("*")) if folder.is_dir() and _has_dicom(folder)]
     if len(found) > 1:
         raise MixedSeriesError(f"input: expected one PET series, got {len(found)} folders with DICOM files.")
-    return found[0] if found else root
+    return found[0] if found else root  # the reader says what is wrong with it
+
+
+def _has_dicom(folder: Path) -> bool:
+    try:
+        return bool(read_slice_headers(folder))
+    except (EmptyFolderError, NoDICOMFileError):
+        return False
+
+
+def without_file_names(message: str, root: Path) -> str:
+    """``message`` without names of files below ``root`` that may tell of a patient, such as UIDs.
+
+    A plain name, like ``IM0017.dcm``, stays. Any other becomes the file's place in its folder by name.
+    """
+    for folder in {path.parent for path in root.rglob("*") if path.is_file()}:
+        names = sorted(path.name for path in folder.iterdir() if path.is_file())
+        for place, name in enumerate(names, 1):
+            if not _PLAIN_NAME.fullmatch(name):
+                pattern = rf"(?<![\w.-]){re.escape(name)}(?![\w-]|\.\w)"
+                message = re.sub(pattern, f"file {place} of {len(names)} by name", message)
+    return message

@@ -13,6 +13,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from copy import deepcopy
 
 import highdicom
 import numpy as np
@@ -25,23 +26,33 @@ import monai_dd
 
 __all__ = ["attention_secondary_capture"]
 
+_COPIED = ("SpecificCharacterSet", "InstitutionName", "TimezoneOffsetFromUTC")
+
 
 def attention_secondary_capture(
-    rgb: np.ndarray, source: Sequence[Dataset], description: str, model_name: str, model_version: str
+    rgb: np.ndarray,
+    source: Sequence[Dataset],
+    description: str,
+    model_name: str,
+    model_version: str,
+    series_number: int = 9001,
 ) -> SCImage:
-    """Make an RGB Secondary Capture that references every instance of a series.
+    """Make an RGB Secondary Capture of a coronal picture that references every instance of a series.
 
-    Identity of patient and study is that of the first instance; SOP instance and series are new.
+    The modules of patient and study are those of the first instance, value by value and in its character set, also
+    where a value breaks the standard: a result must be filed with its study. SOP instance and series are new.
 
     Args:
-        rgb: picture ``(H, W, 3)``, uint8.
+        rgb: picture ``(H, W, 3)``, uint8; rows run to the feet, columns to the patient's left.
         source: headers of the series the picture was made from.
-        description: Series Description, at most 64 characters.
+        description: Series Description.
         model_name: of the model that made the result, for the equipment's description.
         model_version: of that model.
+        series_number: of the new series, 1 or more.
 
     Returns:
-        the data set, ready for ``save_as``.
+        the data set, ready for ``save_as``. Texts are cut at DICOM's 64 characters, and what is not ASCII becomes
+        ``?``, as the character set is that of the source.
 
     Raises:
         ValueError: for a picture of another shape or type, or without source instances.
@@ -50,36 +61,45 @@ def attention_secondary_capture(
         raise ValueError(f"rgb: expected uint8 (H, W, 3), got {rgb.dtype} {rgb.shape}")
     if not source:
         raise ValueError("source: expected the headers of one series, got none")
-    capture = SCImage.from_ref_dataset(
-        source[0],
+    first = source[0]
+    capture = SCImage(
         np.ascontiguousarray(rgb),
         photometric_interpretation="RGB",
         bits_allocated=8,
         coordinate_system="PATIENT",
         patient_orientation=("L", "F"),
+        study_instance_uid=first.StudyInstanceUID,
         series_instance_uid=highdicom.UID(),
-        series_number=int(source[0].get("SeriesNumber") or 0) % 1000 + 9000,
+        series_number=series_number,
         sop_instance_uid=highdicom.UID(),
         instance_number=1,
         manufacturer="monai_dd contributors",
-        series_description=description[:64],
-        manufacturer_model_name=model_name[:64],
-        software_versions=f"monai_dd {monai_dd.__version__}, model {model_version}"[:64],
+        series_description=_text(description),
+        manufacturer_model_name=_text(model_name),
+        software_versions=_text(f"monai_dd {monai_dd.__version__}, model {model_version}"),
         device_serial_number="none",
-        institution_name=source[0].get("InstitutionName"),
         transfer_syntax_uid=ExplicitVRLittleEndian,
     )
+    capture.copy_patient_and_study_information(first)
+    for keyword in _COPIED:
+        if keyword in first:
+            capture[keyword] = deepcopy(first[keyword])
     capture.ConversionType = "WSD"
     capture.ImageType = ["DERIVED", "SECONDARY", "OTHER"]
     capture.BurnedInAnnotation = "NO"
-    capture.DerivationDescription = description
-    capture.Laterality = ""
+    capture.BodyPartExamined = "WHOLEBODY"
+    capture.DerivationDescription = _text(description)
     capture.SourceImageSequence = _references(source)
     series = Dataset()
-    series.SeriesInstanceUID = source[0].SeriesInstanceUID
+    series.SeriesInstanceUID = first.SeriesInstanceUID
     series.ReferencedInstanceSequence = _references(source)
     capture.ReferencedSeriesSequence = DicomSequence([series])
     return capture
+
+
+def _text(value: str) -> str:
+    """A Long String that every character set can hold."""
+    return " ".join(value.replace("\\", "/").split()).encode("ascii", "replace").decode()[:64]
 
 
 def _references(source: Sequence[Dataset]) -> DicomSequence:

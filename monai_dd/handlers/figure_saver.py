@@ -92,7 +92,7 @@ class AttentionFigureSaver:
             if self.written >= self.max_figures:
                 return
             image = item[self.image_key]
-            spacing = affine_to_spacing(image.affine, r=2) if hasattr(image, "affine") else np.ones(2)
+            spacing = affine_to_spacing(image.affine) if hasattr(image, "affine") else np.ones(2)
             mask = item.get(self.mask_key)
             figure = attention_figure(
                 _plane(image),

@@ -8,7 +8,7 @@
 # WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
 # See the License for the specific language governing permissions and
 # limitations under the License.
-"""What the tests of the bundles share: the bundles themselves, one small set of phantom studies, and runs in-process."""
+"""What the tests of the bundles share: the bundles, one small set of phantom studies, and runs in this process."""
 
 from __future__ import annotations
 
@@ -20,12 +20,23 @@ from pathlib import Path
 from typing import Any
 
 from monai.bundle import ConfigParser, ConfigWorkflow
-from monai.utils import set_determinism
 
 from monai_dd.data.datalists.__main__ import main as write_datalist
 from monai_dd.data.phantoms import write_pet_phantom_studies
 
-__all__ = ["BUNDLES", "EVALUATE", "FDG", "ROOT", "SMALL", "VARIANTS", "config_files", "parser", "phantoms", "run"]
+__all__ = [
+    "BUNDLES",
+    "EVALUATE",
+    "FDG",
+    "ROOT",
+    "SMALL",
+    "VARIANTS",
+    "config_files",
+    "parser",
+    "phantoms",
+    "prepare",
+    "run",
+]
 
 ROOT = Path(__file__).resolve().parents[2]
 BUNDLES = sorted(p.parents[1] for p in (ROOT / "bundles").glob("*/configs/metadata.json"))
@@ -68,20 +79,17 @@ def phantoms() -> Path:
     return folder / "data"
 
 
-def run(*names: str, work: Path, **override: Any) -> ConfigWorkflow:
-    """Run configurations of the FDG bundle on the phantoms, in this process, as ``monai.bundle run`` does.
+def prepare(*names: str, work: Path, **override: Any) -> ConfigWorkflow:
+    """Configurations of the FDG bundle over the phantoms, initialized, as ``monai.bundle run`` does, but not yet run.
 
     Args:
         names: configurations, in order; ``demo`` is put last.
         work: folder of models and results.
         override: values of the configuration, on top of :data:`SMALL`.
-
-    Returns:
-        the workflow after its run; ``workflow.parser.get_parsed_content(id)`` gives its parts.
     """
     folders = {"ckpt_dir": str(work / "models"), "output_dir": str(work / "eval")}
     data = {"dataset_dir": str(phantoms()), "cache_dir": str(phantoms().parent / "cache")}
-    only_train = {} if "train" in names else {"epochs", "val_batch_size", "augmentation_prob"}
+    only_train = set() if "train" in names else {"epochs", "val_batch_size", "augmentation_prob"}
     small = {k: v for k, v in SMALL.items() if k not in only_train}
     workflow = ConfigWorkflow(
         config_files(*names, "demo"),
@@ -90,10 +98,13 @@ def run(*names: str, work: Path, **override: Any) -> ConfigWorkflow:
         bundle_root=str(FDG),
         **{**folders, **data, **small, **override},
     )
-    try:
-        workflow.initialize()
-        workflow.run()
-        workflow.finalize()
-    finally:
-        set_determinism(None)
+    workflow.initialize()
+    return workflow
+
+
+def run(*names: str, work: Path, **override: Any) -> ConfigWorkflow:
+    """:func:`prepare` and run; ``workflow.parser.get_parsed_content(id)`` gives the parts afterwards."""
+    workflow = prepare(*names, work=work, **override)
+    workflow.run()
+    workflow.finalize()
     return workflow
