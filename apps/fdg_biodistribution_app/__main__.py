@@ -13,6 +13,7 @@
 from __future__ import annotations
 
 import argparse
+import contextlib
 import importlib.util
 import logging
 import os
@@ -104,8 +105,11 @@ def main(argv: list[str] | None = None) -> int:
     try:
         from app import run_app  # imports Holoscan, which must find the CUDA runtime
     except ImportError as error:
-        hint = ": pip install nvidia-cuda-runtime" if CUDA_RUNTIME in str(error) else ""
-        return outcome.refuse(args.output, outcome.UNEXPECTED, f"the app cannot start, {error}{hint}")
+        hint = " (pip install nvidia-cuda-runtime)" if CUDA_RUNTIME in str(error) else ""
+        reason = (str(error).splitlines() or ["an import failed"])[0]  # MONAI adds lines that guess at other causes
+        with contextlib.suppress(OSError):
+            args.output.mkdir(parents=True, exist_ok=True)
+        return outcome.refuse(args.output, outcome.UNEXPECTED, f"the app cannot start, {reason}{hint}")
     return run_app(args.input, args.output, args.model)
 
 

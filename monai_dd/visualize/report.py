@@ -19,6 +19,7 @@ import numpy as np
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.cm import ScalarMappable
 from matplotlib.figure import Figure
+from matplotlib.patheffects import withStroke
 
 from monai_dd.visualize.overlays import overlay_attention
 
@@ -69,7 +70,8 @@ def report_picture(
         axis.set_axis_off()
         for side, place in (("R", 0.04), ("L", 0.96)):
             style = {"ha": "center", "va": "top", "fontsize": 12, "fontweight": "bold", "color": "tab:blue"}
-            axis.text(place, 0.99, side, transform=axis.transAxes, **style)
+            marker = axis.text(place, 0.99, side, transform=axis.transAxes, **style)
+            marker.set_path_effects([withStroke(linewidth=3, foreground="white")])
     bar = figure.colorbar(ScalarMappable(cmap=matplotlib.colormaps[colormap]), ax=list(axes), fraction=0.025, pad=0.01)
     bar.set_ticks([0, 1], labels=["0", "max"])
     bar.set_label("attention (share of the decision's weight), relative to its maximum", fontsize=9)

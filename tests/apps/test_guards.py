@@ -20,7 +20,7 @@ from unittest import mock
 import torch
 from parameterized import parameterized
 
-from tests.apps.setting import AppTest, app_module, bundle
+from tests.apps.setting import AppTest, app_module, bundle, run_process
 from tests.dicom.builders import write_pet_folder
 
 UID = "1.2.840.113619.2.55.3.20250101"
@@ -101,6 +101,19 @@ class TestWhereTheSeriesLies(AppTest):
         source = write_pet_folder(self.folder / "in")
         self.assert_refused(2, "bad arguments", "^--input: expected a folder", self.folder / "absent")
         self.assert_refused(2, "bad arguments", "^--model: expected a folder", source, self.folder / "absent")
+
+
+class TestStart(AppTest):
+    def test_no_cuda_runtime(self):
+        """A Holoscan that cannot be imported: one line that says what to install, and the status file."""
+        missing = "libcudart.so.13: cannot open shared object file: No such file or directory"
+        (self.folder / "holoscan").mkdir()
+        (self.folder / "holoscan" / "__init__.py").write_text(f"raise ImportError({missing!r})\n")
+        source = write_pet_folder(self.folder / "in")
+        done = run_process("-i", source, "-o", self.output, "-m", bundle(), PYTHONPATH=str(self.folder))
+        line = f"the app cannot start, {missing} (pip install nvidia-cuda-runtime)"
+        self.assertEqual((done.returncode, done.stderr), (1, f"ERROR unexpected error: {line}\n"))
+        self.assertEqual(self.read("status.json")["message"], line)
 
 
 class TestDebug(AppTest):

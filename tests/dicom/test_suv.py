@@ -25,6 +25,7 @@ import warnings
 from pathlib import Path
 
 import numpy as np
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from parameterized import parameterized
@@ -127,7 +128,7 @@ class TestSUVFactors(unittest.TestCase):
         # GE says 11:40, the series was written at 15:00
         change = {"SeriesTime": "150000", "GEPrivatePostInjectionDateTime": "20250101114000"}
         self.check(factors_of(change, quiet=True), 4e-4, "ge_private")
-        with self.assertWarnsRegex(errors.SUVWarning, r"ge_private, but series would change SUV by \+\d+"):
+        with pytest.warns(errors.SUVWarning, match=r"ge_private, but series would change SUV by \+\d+"):
             suv_factors(build_pet_header([{**BASE, **change}]))
 
     def test_siemens_time_follows_ge(self):
@@ -164,7 +165,7 @@ class TestSUVFactors(unittest.TestCase):
     def test_warning_where_alternatives_differ(self):
         # acquisition 100 s after the series: exp(100 ln 2 / 6000) - 1 = 1.16 %; 80 s: 0.93 %
         header = build_pet_header([{**BASE, "AcquisitionTime": "114140"}])
-        with self.assertWarnsRegex(errors.SUVWarning, r"series, but earliest_acquisition would change SUV by \+1\.2 %"):
+        with pytest.warns(errors.SUVWarning, match=r"series, but earliest_acquisition would change SUV by \+1\.2 %"):
             suv_factors(header)
         factors_of({"AcquisitionTime": "114120"})  # warnings are errors there
 
@@ -319,7 +320,7 @@ class TestRefusals(unittest.TestCase):
     def test_suspiciously_late_scan_warns(self):
         # 10:00 to 23:59:59 is 8.4 half-lives
         change = {"SeriesTime": "235959", "AcquisitionTime": "235959"}
-        with self.assertWarnsRegex(errors.SUVWarning, "8.4 half-lives"):
+        with pytest.warns(errors.SUVWarning, match="8.4 half-lives"):
             suv_factors(build_pet_header([{**BASE, **change}]))
 
 
