@@ -1,12 +1,12 @@
 # make demo   set up, train on phantoms, evaluate, run the app         make demo SERIES=<folder of a PET series>
-# make test   set up, run the tests      make test-slow   the longer ones     make bench   benchmarks
+# make test   set up, run the tests      make test-slow   the longer ones     make bench   benchmarks (installs cvxpylayers, a peer)
 # make lint   formatters and linter      make docs        HTML into docs/_build/html
 VENV ?= .venv
 PYTHON ?= python3
 PY := $(VENV)/bin/python
 RUN ?= runs/demo
 # With the deploy extra MONAI loads Holoscan, which links to the CUDA runtime: it comes as a package, no CUDA is needed
-IN_ENV = LD_LIBRARY_PATH="$$(realpath $(VENV)/lib/python3*/site-packages/nvidia/cu13/lib):$$LD_LIBRARY_PATH"
+IN_ENV = LD_LIBRARY_PATH="$$(realpath $(VENV)/lib/python3*/site-packages/nvidia/cu13/lib)$${LD_LIBRARY_PATH:+:$$LD_LIBRARY_PATH}"
 # Holoscan says this at every import; nothing here needs more
 export PYTHONWARNINGS ?= ignore:Current stack size:RuntimeWarning
 
@@ -31,6 +31,7 @@ test-slow: setup
 	$(IN_ENV) OMP_NUM_THREADS=2 $(PY) -m pytest -q -m slow
 
 bench: setup
+	$(PY) -m pip install -q cvxpylayers
 	$(IN_ENV) $(PY) benchmarks/closed_form.py
 
 lint: setup

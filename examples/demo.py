@@ -23,11 +23,14 @@ import sys
 import time
 from pathlib import Path
 
+import pydicom
+from matplotlib.image import imsave
+
 ROOT = Path(__file__).resolve().parents[1]
 BUNDLE = ROOT / "bundles" / "fdg_pet_biodistribution_classification"
 APP = ROOT / "apps" / "fdg_biodistribution_app"
 VARIANTS = {"baseline": "variant_baseline", "dual": "variant_dual", "exact": "variant_exact"}
-EPOCHS = {"baseline": 24, "dual": 20, "exact": 20}
+EPOCHS = {"baseline": 24, "dual": 40, "exact": 40}
 
 
 def step(title: str, command: list[str | Path], cwd: Path = ROOT) -> None:
@@ -118,9 +121,12 @@ def main() -> int:
         with open(out / "unseen" / "labels.csv", newline="") as file:
             series = out / "unseen" / next(csv.DictReader(file))["series"]
     step("The app", [APP, "-i", series, "-o", out / "app", "-m", bundle])
+    picture = out / "app_picture.png"
+    imsave(picture, pydicom.dcmread(out / "app" / "attention.dcm").pixel_array)
     print_table(metrics)
     print("\n== What to look at")
-    for path in [*sorted((out / "app").iterdir()), out / "dual" / "figures", out / "dual" / "tensorboard"]:
+    folders = [out / name / "figures" for name in VARIANTS]
+    for path in [picture, *sorted((out / "app").iterdir()), *folders, out / "dual" / "tensorboard"]:
         print(f"  {os.path.relpath(path)}")
     print(f"\nTrained on phantoms: nothing here is clinical. {time.monotonic() - start:.0f} s.")
     return 0

@@ -80,8 +80,8 @@ def parse_arguments(argv: list[str] | None = None) -> argparse.Namespace:
     parser.add_argument("-l", "--log-level", type=str.upper, choices=levels, default="INFO", help="default: INFO")
     args = parser.parse_args(argv)
     args.input, args.output, args.model = (Path(p).resolve() for p in (args.input, args.output, args.model))
-    if args.output == args.input:
-        parser.error("--output: expected another folder than --input, the results are DICOM too")
+    if args.output.is_relative_to(args.input):
+        parser.error("--output: expected a folder outside of --input, the results are DICOM too")
     return args
 
 

@@ -15,8 +15,8 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
-from monai_dd.dicom.errors import EmptyFolderError, MixedSeriesError, NoDICOMFileError
-from monai_dd.dicom.series_files import read_slice_headers
+from monai_dd.dicom.errors import MixedSeriesError
+from monai_dd.dicom.series_files import is_dicom_file
 
 __all__ = ["find_series_folder", "without_file_names"]
 
@@ -27,7 +27,7 @@ def find_series_folder(root: Path) -> Path:
     """The folder with the DICOM files: ``root`` where it has any, else the only one below it.
 
     Raises:
-        PETSeriesError: a subclass, when more than one folder below has DICOM files, or a file is broken.
+        MixedSeriesError: when more than one folder below has DICOM files.
     """
     if _has_dicom(root):
         return root
@@ -38,10 +38,7 @@ def find_series_folder(root: Path) -> Path:
 
 
 def _has_dicom(folder: Path) -> bool:
-    try:
-        return bool(read_slice_headers(folder))
-    except (EmptyFolderError, NoDICOMFileError):
-        return False
+    return any(path.is_file() and is_dicom_file(path) for path in folder.iterdir())
 
 
 def without_file_names(message: str, root: Path) -> str:

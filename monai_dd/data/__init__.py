@@ -8,7 +8,7 @@
 # WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
 # See the License for the specific language governing permissions and
 # limitations under the License.
-"""Data: phantoms that ship with the package, and data lists of the public data sets."""
+"""Data: phantoms that ship with the package, and data lists."""
 
 from __future__ import annotations
 

@@ -42,7 +42,7 @@ from monai_dd.dicom.errors import (
     PathMissingError,
 )
 
-__all__ = ["SliceHeader", "check_one_pet_series", "read_dicom", "read_slice_headers"]
+__all__ = ["SliceHeader", "check_one_pet_series", "is_dicom_file", "read_dicom", "read_slice_headers"]
 
 _DEFER = 1024
 """Values longer than this many bytes, so pixel data, are noted but not read."""
@@ -60,8 +60,13 @@ class SliceHeader(NamedTuple):
         return self.path.name
 
 
-def _looks_like_dicom(path: Path) -> bool:
-    """Whether a file starts as DICOM: the 128-byte preamble and DICM, or an old file that starts with group 2 or 8."""
+def is_dicom_file(path: Path) -> bool:
+    """Whether a file starts as DICOM: the 128-byte preamble and DICM, or an old file that starts with group 2 or 8.
+
+    Its name does not matter, other than that a DICOMDIR, the index of a disk, is none.
+    """
+    if path.name.upper() == "DICOMDIR":
+        return False
     with open(path, "rb") as stream:
         start = stream.read(132)
     return start[128:] == b"DICM" or (len(start) >= 8 and start[:4] in (b"\x08\x00\x05\x00", b"\x08\x00\x08\x00"))
@@ -99,7 +104,7 @@ def read_slice_headers(folder: str | os.PathLike) -> list[SliceHeader]:
     if not paths:
         got = f"{len(entries)} sub-folders and no file" if entries else "an empty folder"
         raise EmptyFolderError(f"folder: expected the files of a DICOM PET series, got {got}.")
-    dicom = [path for path in paths if _looks_like_dicom(path)]
+    dicom = [path for path in paths if is_dicom_file(path)]
     if not dicom:
         raise NoDICOMFileError(f"folder: expected the files of a DICOM PET series, got {len(paths)} files of no DICOM.")
     for path in sorted(set(paths) - set(dicom)):

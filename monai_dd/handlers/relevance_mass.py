@@ -25,10 +25,8 @@ class RelevanceMassAccuracy(IgniteMetricHandler):
     """Attach :class:`~monai_dd.metrics.RelevanceMassAccuracyMetric` to an engine.
 
     Args:
-        log_relevance: the maps come as log-probabilities.
         output_transform: gives map and mask from ``engine.state.output``.
     """
 
-    def __init__(self, log_relevance: bool = False, output_transform: Callable = lambda x: x) -> None:
-        metric_fn = RelevanceMassAccuracyMetric(log_relevance=log_relevance)
-        super().__init__(metric_fn=metric_fn, output_transform=output_transform, save_details=False)
+    def __init__(self, output_transform: Callable = lambda x: x) -> None:
+        super().__init__(metric_fn=RelevanceMassAccuracyMetric(), output_transform=output_transform, save_details=False)

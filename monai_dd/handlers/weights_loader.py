@@ -13,7 +13,6 @@
 from __future__ import annotations
 
 import logging
-import pickle
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -21,6 +20,8 @@ import torch
 from ignite.engine import Engine, Events
 from monai.utils import ensure_tuple
 from torch import nn
+
+from monai_dd.utils.weights import check_state_fits, read_state_dict
 
 __all__ = ["WeightsLoader"]
 
@@ -36,6 +37,10 @@ class WeightsLoader:
         parts: names of the network's children that must be in the file as a whole, such as ``encoder``; what else
             network and file share by name and shape is loaded too. By default all must be there, and nothing else.
         map_location: where to load the tensors to.
+        missing: what to do when the file is not there: ``error``, or ``warn`` to say so and load nothing.
+
+    Raises:
+        ValueError: when ``missing`` is anything else.
     """
 
     def __init__(
@@ -44,11 +49,15 @@ class WeightsLoader:
         network: nn.Module,
         parts: Sequence[str] | str = (),
         map_location: torch.device | str | None = None,
+        missing: str = "error",
     ) -> None:
+        if missing not in ("error", "warn"):
+            raise ValueError(f"missing: expected error or warn, got {missing!r}")
         self.load_path = Path(load_path)
         self.network = network
         self.parts = ensure_tuple(parts)
         self.map_location = map_location
+        self.missing = missing
 
     def attach(self, engine: Engine) -> None:
         """Load when ``engine`` starts."""
@@ -58,17 +67,21 @@ class WeightsLoader:
         """Load the weights.
 
         Raises:
-            ValueError: when the file is missing, not readable, or of another network.
+            ValueError: when the file is missing and may not be, is not readable, or is of another network.
         """
         file = f"{self.load_path.parent.name}/{self.load_path.name}"
         if not self.load_path.is_file():
+            if self.missing == "warn":
+                start = "training starts from the network's own initial weights"
+                engine.logger.warning("no checkpoint %s: %s", self.load_path.name, start)
+                return
             raise ValueError(f"load_path: expected a file of weights, {file} is not there; train the network first")
         try:
-            weights = torch.load(self.load_path, map_location=self.map_location, weights_only=True)
-        except (RuntimeError, EOFError, pickle.UnpicklingError) as error:
-            raise ValueError(f"{file}: expected weights saved by torch.save, got {type(error).__name__}") from None
-        if not isinstance(weights, dict) or not all(isinstance(w, torch.Tensor) for w in weights.values()):
-            raise ValueError(f"{file}: expected a plain state dict of tensors, got something else")
+            weights = read_state_dict(self.load_path, self.map_location)
+        except ValueError as error:
+            raise ValueError(f"{file}: expected weights saved by torch.save, got {error}") from None
+        except TypeError as error:
+            raise ValueError(f"{file}: expected a plain state dict of tensors, got {error}") from None
         network = self.network.module if isinstance(self.network, nn.parallel.DistributedDataParallel) else self.network
         self._check(file, network, weights)
         state = network.state_dict()
@@ -77,15 +90,10 @@ class WeightsLoader:
         logging.getLogger(__name__).info("loaded %d of %d tensors from %s", len(shared), len(state), file)
 
     def _check(self, file: str, network: nn.Module, weights: dict[str, torch.Tensor]) -> None:
-        state = network.state_dict()
-        needed = [k for k in state if not self.parts or k.split(".")[0] in self.parts]
-        missing = [k for k in needed if k not in weights]
-        unknown = [] if self.parts else [k for k in weights if k not in state]
-        reshaped = [k for k in needed if k in weights and weights[k].shape != state[k].shape]
-        if missing or unknown or reshaped:
-            what = "weights" if not self.parts else " and ".join(self.parts)
-            raise ValueError(
-                f"{file}: expected the {what} of this {type(network).__name__} ({len(needed)} tensors), got those of "
-                f"another network: {len(missing)} missing, {len(unknown)} unknown, {len(reshaped)} of another shape, "
-                f"first {(missing + unknown + reshaped)[0]}"
-            )
+        needed = network.state_dict()
+        if self.parts:
+            needed = {k: w for k, w in needed.items() if k.split(".")[0] in self.parts}
+            weights = {k: w for k, w in weights.items() if k in needed}
+        what = " and ".join(self.parts) or "weights"
+        expected = f"expected the {what} of this {type(network).__name__} ({len(needed)} tensors)"
+        check_state_fits(needed, weights, f"{file}: {expected}, got those of another network")

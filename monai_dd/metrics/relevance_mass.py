@@ -44,21 +44,14 @@ def compute_relevance_mass_accuracy(relevance: torch.Tensor, mask: torch.Tensor)
 class RelevanceMassAccuracyMetric(CumulativeIterationMetric):
     """Mean of :func:`compute_relevance_mass_accuracy` over the samples of an epoch that have a mask.
 
-    Args:
-        log_relevance: the maps come as log-probabilities.
-
     Attributes:
         better: direction in which the metric improves.
     """
 
     better = "higher"
 
-    def __init__(self, log_relevance: bool = False) -> None:
-        super().__init__()
-        self.log_relevance = log_relevance
-
     def _compute_tensor(self, y_pred: torch.Tensor, y: torch.Tensor) -> torch.Tensor:  # type: ignore[override]
-        return compute_relevance_mass_accuracy(y_pred.exp() if self.log_relevance else y_pred, y)
+        return compute_relevance_mass_accuracy(y_pred, y)
 
     def aggregate(self) -> float:
         """Return the mean over samples with a mask; not-a-number when there is none."""

@@ -74,7 +74,7 @@ def report_picture(
             marker.set_path_effects([withStroke(linewidth=3, foreground="white")])
     bar = figure.colorbar(ScalarMappable(cmap=matplotlib.colormaps[colormap]), ax=list(axes), fraction=0.025, pad=0.01)
     bar.set_ticks([0, 1], labels=["0", "max"])
-    bar.set_label("attention (share of the decision's weight), relative to its maximum", fontsize=9)
+    bar.set_label("attention, relative to its maximum", fontsize=9)
     figure.suptitle(headline, fontsize=14, fontweight="bold")
     figure.supxlabel("\n".join(footer), fontsize=9)
     canvas.draw()

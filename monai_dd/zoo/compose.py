@@ -21,6 +21,7 @@ import json
 import shutil
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 from monai.bundle import ConfigParser
 
@@ -61,26 +62,55 @@ def compose_bundle(
     partial = target.with_name(f".{target.name}.partial")
     shutil.rmtree(partial, ignore_errors=True)
     shutil.copytree(
-        source, partial, ignore=shutil.ignore_patterns("models", "eval", "cache", "data", "variant_*", "demo.json")
+        source,
+        partial,
+        ignore=shutil.ignore_patterns("models", "eval", "cache", "data", "variant_*", "demo.json", "README.md"),
     )
     for name in ("train", "inference"):
         parser = ConfigParser()
         parser.read_config([str(source / "configs" / f"{name}.json"), *map(str, files)])
         config = {k: v for k, v in parser.get().items() if k != "_meta_"}
         (partial / "configs" / f"{name}.json").write_text(json.dumps(config, indent=4) + "\n")
-    _update_metadata(partial, config.get("image_size"), data_source)
     (partial / "models").mkdir()
     if model_file:
         shutil.copyfile(model_file, partial / "models" / "model.pt")
+    origin = f"{source.resolve().name} with {', '.join(overlays) or 'no overlay'}"
+    metadata = _describe(partial, config, origin, data_source, bool(model_file))
+    (partial / "docs").mkdir(exist_ok=True)
+    (partial / "docs" / "README.md").write_text(_readme(metadata, origin))
     partial.rename(target)
     return target
 
 
-def _update_metadata(bundle: Path, image_size: list[int] | None, data_source: str | None) -> None:
+def _describe(
+    bundle: Path, config: dict[str, Any], origin: str, data_source: str | None, has_weights: bool
+) -> dict[str, Any]:
+    """Make ``metadata.json`` that of the composed bundle, and return it."""
     path = bundle / "configs" / "metadata.json"
     metadata = json.loads(path.read_text())
-    if image_size is not None:
-        metadata["network_data_format"]["inputs"]["image"]["spatial_shape"] = list(image_size)
+    network = config["network_def"]
+    encoder = network.get("encoder", {}).get("_target_", "").rpartition(".")[2] or "no encoder named"
+    weights = "with weights" if has_weights else "without weights"
+    kind = network.get("_target_", "").rpartition(".")[2]
+    metadata["description"] = f"{metadata['task']}. {kind} ({encoder}), composed of {origin}. Research use only."
+    metadata["changelog"][metadata["version"]] = f"composed of {origin}, {weights}"
+    if "image_size" in config:
+        metadata["network_data_format"]["inputs"]["image"]["spatial_shape"] = list(config["image_size"])
     if data_source is not None:
         metadata["data_source"] = data_source
     path.write_text(json.dumps(metadata, indent=4) + "\n")
+    return metadata
+
+
+def _readme(metadata: dict[str, Any], origin: str) -> str:
+    return f"""# {metadata["name"]}
+
+{metadata["description"]}
+
+- Version: {metadata["version"]} ({metadata["changelog"][metadata["version"]]})
+- Trained on: {metadata.get("data_source", "not stated")}
+- Input size: {metadata["network_data_format"]["inputs"]["image"]["spatial_shape"]}
+
+`configs/inference.json` and `configs/train.json` hold the overlays of {origin}. Every option is described in the README
+of the bundle it was composed of.
+"""

@@ -21,6 +21,8 @@ import torch
 from monai.bundle import ConfigParser
 from monai.transforms import Transform
 
+from monai_dd.utils.weights import check_state_fits, read_state_dict
+
 __all__ = ["BundleError", "BundlePredictor"]
 
 
@@ -71,21 +73,17 @@ class BundlePredictor(Transform):
         self.network.eval()
 
     def _load(self, weights: Path) -> None:
+        name = f"models/{weights.name}"
         try:
-            state = torch.load(weights, map_location=self.device, weights_only=True)
-        except Exception as error:  # pickle, zip and torch each raise their own
-            raise BundleError(f"models/{weights.name}: expected a state_dict, it could not be read as one") from error
-        if not isinstance(state, Mapping) or not all(isinstance(v, torch.Tensor) for v in state.values()):
-            raise BundleError(f"models/{weights.name}: expected a state_dict of tensors, got {type(state).__name__}")
-        own = self.network.state_dict()
-        missing, unknown = sorted(set(own) - set(state)), sorted(set(state) - set(own))
-        shapes = [k for k in own if k in state and own[k].shape != state[k].shape]
-        if missing or unknown or shapes:
-            first = (missing + unknown + shapes)[0]
-            raise BundleError(
-                f"models/{weights.name}: weights of another network: {len(missing)} missing, {len(unknown)} unknown, "
-                f"{len(shapes)} of another shape, first {first}"
-            )
+            state = read_state_dict(weights, self.device)
+        except ValueError as error:
+            raise BundleError(f"{name}: expected a state_dict, it could not be read as one") from error
+        except TypeError as error:
+            raise BundleError(f"{name}: expected a state_dict of tensors, got {error}") from error
+        try:
+            check_state_fits(self.network.state_dict(), state, f"{name}: weights of another network")
+        except ValueError as error:
+            raise BundleError(str(error)) from None
         self.network.load_state_dict(state)
 
     def __call__(self, data: Mapping[str, Any]) -> dict[str, Any]:

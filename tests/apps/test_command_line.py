@@ -19,6 +19,7 @@ import unittest
 from pathlib import Path
 
 import pytest
+from parameterized import parameterized
 
 from tests.apps.setting import SECRETS, bundle, run_process, series
 from tests.dicom.builders import write_pet_folder
@@ -81,6 +82,14 @@ class TestProcess(ProcessTest):
         self.assertEqual(done.returncode, 2)
         self.assertIn("--input", done.stderr)
         self.assertNotIn("Traceback", done.stderr)
+
+    @parameterized.expand([("the_same", "."), ("below", "out"), ("by_another_way", "../in/a/out")])
+    def test_output_inside_the_input(self, _, place):
+        """A second run would find the results of the first and take them for a series."""
+        source = write_pet_folder(self.folder / "in")
+        done = run_process("-i", source, "-o", source / place, "-m", bundle())
+        self.assert_one_line(done, 2, "^ERROR bad arguments: --output: expected a folder outside of --input")
+        self.assertFalse([path for path in source.rglob("*") if path.suffix != ".dcm"], "nothing is written")
 
     @pytest.mark.slow
     def test_relative_paths(self):

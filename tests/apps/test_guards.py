@@ -97,6 +97,12 @@ class TestWhereTheSeriesLies(AppTest):
         (self.folder / "in" / "manifest.json").write_text("{}")
         self.assertEqual(self.run_app(self.folder / "in")[0], 0)
 
+    def test_disk_with_an_index(self):
+        """A DICOMDIR beside the folders is DICOM by its first bytes, but no series."""
+        write_pet_folder(self.folder / "in" / "series")
+        (self.folder / "in" / "DICOMDIR").write_bytes(bytes(128) + b"DICM")
+        self.assertEqual(self.run_app(self.folder / "in")[0], 0)
+
     def test_input_or_model_is_not_there(self):
         source = write_pet_folder(self.folder / "in")
         self.assert_refused(2, "bad arguments", "^--input: expected a folder", self.folder / "absent")

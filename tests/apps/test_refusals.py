@@ -106,7 +106,7 @@ class TestInput(AppTest):
     def test_unreadable_file(self):
         source = write_pet_folder(self.folder / "in")
         denied = PermissionError(13, "Permission denied", str(source / "slice_000.dcm"))
-        with mock.patch("series.read_slice_headers", side_effect=denied):
+        with mock.patch("series.is_dicom_file", side_effect=denied):
             shutil.copytree(source, self.folder / "deeper" / "in")
             self.assert_refused(*INPUT, "could not be read: Permission denied$", self.folder / "deeper")
 

@@ -135,7 +135,10 @@ class TestSharedCheckpoints(InFolder):
             torch.testing.assert_close(start[key], baseline[key], rtol=0, atol=0)
 
     def test_trains_from_scratch_without_a_baseline(self):
-        start = self._before_the_first_step("variant_dual")
+        with self.assertLogs(level="WARNING") as caught:
+            start = self._before_the_first_step("variant_dual")
+        lines = [record.getMessage() for record in caught.records if "checkpoint" in record.getMessage()]
+        self.assertEqual(lines, ["no checkpoint baseline.pt: training starts from the network's own initial weights"])
         again = self._before_the_first_step("variant_dual", init_name="model_that_is_not_there.pt")
         self.assertTrue(all(torch.equal(start[key], again[key]) for key in start))
 

@@ -26,6 +26,7 @@ from pydicom.uid import (
 )
 
 from monai_dd.dicom import errors, load_pet_series
+from monai_dd.dicom.series_files import is_dicom_file
 from tests.dicom.builders import build_pet_series, save_series, write_pet_folder
 
 
@@ -50,6 +51,23 @@ class FolderTest(unittest.TestCase):
         message = str(caught.exception)
         for secret in ("\n", "Secret", "SECRET", "2025", "1.2.826.0.1.3680043", str(self.folder.parent)):
             self.assertNotIn(secret, message)
+
+
+class TestIsDicomFile(FolderTest):
+    @parameterized.expand(
+        [
+            ("IM0001", b"\0" * 128 + b"DICM", True),
+            ("1.2.840.10008.1", b"\0" * 128 + b"DICM", True),
+            ("before_the_format", b"\x08\x00\x05\x00CS\x0a\x00", True),
+            ("DICOMDIR", b"\0" * 128 + b"DICM", False),
+            ("broken.dcm", b"text", False),
+            ("empty.dcm", b"", False),
+        ]
+    )
+    def test_by_its_first_bytes(self, name, content, expected):
+        self.folder.mkdir()
+        (self.folder / name).write_bytes(content)
+        self.assertIs(is_dicom_file(self.folder / name), expected)
 
 
 class TestFiles(FolderTest):

@@ -41,19 +41,13 @@ def _maps():
 def _masked():
     mask = (_draw(9, 1, 8, 8, seed=1) > 0).float()
     mask[4] = 0.0
-    return spatial_log_softmax(_draw(9, 1, 4, 4)), mask
-
-
-def _masked_relevance():
-    log_map, mask = _masked()
-    return log_map.exp(), mask
+    return spatial_log_softmax(_draw(9, 1, 4, 4)).exp(), mask
 
 
 CASES = [
     (BalancedAccuracy, BalancedAccuracyMetric, {}, _scores),
     (ConsistencyGap, ConsistencyGapMetric, {}, _maps),
-    (RelevanceMassAccuracy, RelevanceMassAccuracyMetric, {}, _masked_relevance),
-    (RelevanceMassAccuracy, RelevanceMassAccuracyMetric, {"log_relevance": True}, _masked),
+    (RelevanceMassAccuracy, RelevanceMassAccuracyMetric, {}, _masked),
 ]
 
 

@@ -12,6 +12,7 @@
 
 from __future__ import annotations
 
+import logging
 import tempfile
 import unittest
 from pathlib import Path
@@ -109,3 +110,24 @@ class TestWeightsLoader(unittest.TestCase):
 
     def test_refuses_a_missing_file(self):
         self._refused("^load_path: expected a file of weights, models/model.pt is not there", _network(0))
+
+    def test_warns_of_a_missing_file_where_it_may_be(self):
+        network = _network(0)
+        before = {k: v.clone() for k, v in network.state_dict().items()}
+        engine = Engine(lambda _engine, _batch: None)
+        WeightsLoader(self.file, network, missing="warn").attach(engine)
+        with self.assertLogs(engine.logger, logging.WARNING) as caught:
+            engine.run([0])
+        lines = [record.getMessage() for record in caught.records]
+        self.assertEqual(lines, ["no checkpoint model.pt: training starts from the network's own initial weights"])
+        self.assertTrue(all(torch.equal(value, before[key]) for key, value in network.state_dict().items()))
+
+    def test_a_file_that_may_be_missing_is_loaded_and_checked(self):
+        saved = self._save(_network(0))
+        loaded = self._load(_network(1), missing="warn").state_dict()
+        self.assertTrue(all(torch.equal(loaded[key], saved[key]) for key in saved))
+        self._refused("of another network", _network(1, depth=2), missing="warn")
+
+    def test_refuses_another_way_with_a_missing_file(self):
+        with self.assertRaisesRegex(ValueError, "^missing: expected error or warn, got 'ignore'$"):
+            WeightsLoader(self.file, _network(0), missing="ignore")

@@ -70,12 +70,24 @@ class TestCompose(InFolder):
         shape = after["network_data_format"]["inputs"]["image"].pop("spatial_shape")
         self.assertEqual(shape, _read(FDG / "configs" / "demo.json")["image_size"])
         before["network_data_format"]["inputs"]["image"].pop("spatial_shape")
-        del before["data_source"], after["data_source"]
+        for key in ("data_source", "description", "changelog"):
+            del before[key], after[key]
         self.assertEqual(after, before)
+
+    def test_it_says_what_it_is(self):
+        weights = self.root / "weights.pt"
+        torch.save({}, weights)
+        compose_bundle(FDG, OVERLAYS, self.target, model_file=weights, data_source="phantoms")
+        for name in ("configs/metadata.json", "docs/README.md"):
+            text = (self.target / name).read_text()
+            for false in ("ResNet-50", "no weights", "without weights", "512"):
+                self.assertNotIn(false, text, name)
+            for true in ("UNetEncoder", "variant_exact, demo", "with weights", "phantoms"):
+                self.assertIn(true, text, name)
 
     def test_without_overlays_it_is_the_bundle(self):
         compose_bundle(FDG, [], self.target)
-        for name in ("train.json", "inference.json", "metadata.json"):
+        for name in ("train.json", "inference.json"):
             self.assertEqual(_read(self.target / "configs" / name), _read(FDG / "configs" / name))
 
     def test_source_is_untouched(self):

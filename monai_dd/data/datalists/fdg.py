@@ -23,8 +23,9 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from pydicom.misc import is_dicom
 from sklearn.model_selection import StratifiedGroupKFold
+
+from monai_dd.dicom.series_files import is_dicom_file
 
 __all__ = ["CLASSES", "build_fdg_datalist", "find_series", "load_fdg_datalist"]
 
@@ -168,7 +169,7 @@ def find_series(dataset_dir: str | Path) -> list[dict[str, str]]:
 
 
 def _is_image(path: Path) -> bool:
-    """Whether a file is DICOM by its name or its first bytes (many are named by a UID), and not an index or hidden."""
-    if path.name.startswith(".") or path.name.upper() == "DICOMDIR":
+    """Whether a file is DICOM, or is called so: a broken file is for the reader to refuse, not to be passed over."""
+    if path.name.startswith("."):
         return False
-    return path.suffix.lower() in (".dcm", ".ima") or is_dicom(path)
+    return path.suffix.lower() in (".dcm", ".ima") or is_dicom_file(path)

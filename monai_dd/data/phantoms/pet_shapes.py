@@ -42,8 +42,8 @@ class Solid(Protocol):
 def rotation_to(direction: Sequence[float]) -> Array:
     """Rotation matrix ``(3, 3)`` whose first column is the unit vector along ``direction``."""
     first = np.asarray(direction, np.float64) / np.linalg.norm(direction)
-    helper = np.eye(3)[np.argmin(np.abs(first))]
-    second = np.cross(first, helper)
+    other = np.eye(3)[np.argmin(np.abs(first))]
+    second = np.cross(first, other)
     second /= np.linalg.norm(second)
     return np.stack([first, second, np.cross(first, second)], axis=1).astype(np.float32)
 

@@ -60,9 +60,9 @@ class PotentialGate(nn.Module):
         self.spatial_dims = spatial_dims
         self.smoothing = smoothing
         self.embed = Conv[Conv.CONV, spatial_dims](in_channels, embed_dim, kernel_size=1)
-        nn.init.zeros_(
-            self.embed.bias
-        )  # Eq. 1 has no bias: behind another gate, where v is small, it would be all of U v
+        # Eq. 1 has no bias: behind another gate, where v is small, it would be all of U v at the start
+        nn.init.zeros_(self.embed.bias)
+        # holds u, which forward multiplies itself
         self.project = Conv[Conv.CONV, spatial_dims](embed_dim, 1, kernel_size=1, bias=False)
         self.bias = nn.Parameter(torch.zeros(1))
         self.log_scale = None if init_scale is None else nn.Parameter(torch.tensor(float(init_scale)).log())

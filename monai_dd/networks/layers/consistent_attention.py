@@ -24,6 +24,8 @@ __all__ = ["ConsistentAttention", "consistent_attention", "program_value", "spat
 class ConsistentAttention(NamedTuple):
     """Result of :func:`consistent_attention`, finest level first.
 
+    The fields are tuples; TorchScript, which has no tuples of variable length, gives lists.
+
     Attributes:
         log_mu: the consistent log-probabilities of every level, each ``(B, 1, *spatial)``.
         witness: the dual witness between each pair of consecutive levels, each on the coarser grid of the pair.
@@ -134,7 +136,7 @@ def consistent_attention(potentials: List[torch.Tensor], weights: Optional[List[
     witness.reverse()
     if torch.jit.is_scripting():
         return ConsistentAttention(levels, witness)
-    return ConsistentAttention(tuple(levels), tuple(witness))
+    return ConsistentAttention(tuple(levels), tuple(witness))  # type: ignore[arg-type]
 
 
 def program_value(potentials: List[torch.Tensor], weights: Optional[List[float]] = None) -> torch.Tensor:

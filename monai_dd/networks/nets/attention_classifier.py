@@ -50,7 +50,7 @@ class AttentionClassifier(nn.Module):
     :math:`\tau` (Eq. 3), global average pooling of the last stage and a linear layer follow; :math:`\mu` is what the
     consistency loss compares and what is reported.
     ``readout="attention"`` pools with the attention itself, :math:`\mathrm{logits} = \sum_\mathrm{level}
-    W_\mathrm{level} \sum_i \mu_i v_i`, and leaves the features of the network ungated. Stages below the last attended
+    W_\mathrm{level} \sum_i \mu_i v_i`, and leaves the features of the network ungated. Stages after the last attended
     one are then not read: they are kept for the sake of checkpoints, frozen, and skipped.
 
     ``consistency`` says where :math:`\mu` comes from: ``none`` (:math:`\mu = \tau`), ``dual`` (the learned witness,
@@ -72,7 +72,8 @@ class AttentionClassifier(nn.Module):
         embed_dim: embedding of the gates: one number, or one for each stage of ``attend`` in the order given there; the
             stage's channels by default.
         num_gates: cascaded gates in each unit.
-        rescale: gated features are multiplied by the number of cells, see :class:`AttentionUnit`.
+        rescale: gated features are multiplied by the number of cells, see :class:`AttentionUnit`; with the attention
+            readout it matters between the gates of a cascade only.
         init_scale: start of the learned potential scale, see :class:`PotentialGate`.
         smoothing: box filters on the potentials, see :class:`PotentialGate`.
         dropout: dropout of the pooled features.
@@ -126,7 +127,7 @@ class AttentionClassifier(nn.Module):
         if len(embed_dims) != len(infos):
             raise ValueError(f"embed_dim: expected one number or {len(infos)}, got {len(embed_dims)}")
         embed = dict(zip(chosen, embed_dims))
-        # Without gates nothing below the last attended stage is read: it stays, so that the baseline's checkpoint fits,
+        # Without gates nothing after the last attended stage is read: it stays, so that the baseline's checkpoint fits,
         # but is neither run (the units end there) nor trained (distributed training accepts no unused parameters).
         depth = len(names) if self.gated else names.index(self.attend[-1]) + 1
         encoder.stages[depth:].requires_grad_(False)
@@ -147,7 +148,10 @@ class AttentionClassifier(nn.Module):
         self.heads = nn.ModuleDict({info.name: nn.Linear(info.channels, num_classes) for info in read})
 
     def with_attention(self) -> AttentionClassifier:
-        """Return the form of this network that returns the dictionary; both share all modules and parameters."""
+        """Return the form of this network that returns the dictionary; both share all modules and parameters.
+
+        Only the flag ``training`` of the outermost module is each one's own, which nothing here reads.
+        """
         network = copy.copy(self)
         network.return_attention = True
         return network

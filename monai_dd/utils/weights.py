@@ -1,0 +1,56 @@
+# Copyright (c) monai_dd contributors
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#     http://www.apache.org/licenses/LICENSE-2.0
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+"""Weights on disk: read without running code, and compared with those that a network has."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+
+import torch
+
+__all__ = ["check_state_fits", "read_state_dict"]
+
+
+def read_state_dict(path: str | Path, map_location: torch.device | str | None = None) -> dict[str, torch.Tensor]:
+    """Read a plain state dict, with tensors only, so that nothing in the file can run.
+
+    Raises:
+        ValueError: when ``torch.load`` cannot read the file; the message is the kind of its error, in one word.
+        TypeError: when the file holds anything else; the message is the type of that, in one word.
+    """
+    try:
+        state = torch.load(path, map_location=map_location, weights_only=True)
+    except Exception as error:  # pickle, zip and torch each raise their own, with texts of many lines
+        raise ValueError(type(error).__name__) from None
+    if not isinstance(state, Mapping) or not all(isinstance(w, torch.Tensor) for w in state.values()):
+        raise TypeError(type(state).__name__)
+    return dict(state)
+
+
+def check_state_fits(own: Mapping[str, torch.Tensor], state: Mapping[str, torch.Tensor], name: str) -> None:
+    """Check that ``state`` has the tensors of ``own`` and no others, all of the same shapes.
+
+    Args:
+        own: what is expected, usually ``network.state_dict()``.
+        state: what came.
+        name: start of the message: the file, and what was expected of it.
+
+    Raises:
+        ValueError: with the numbers of missing, unknown and reshaped tensors, and the name of the first.
+    """
+    missing, unknown = [k for k in own if k not in state], [k for k in state if k not in own]
+    reshaped = [k for k in own if k in state and own[k].shape != state[k].shape]
+    if missing or unknown or reshaped:
+        raise ValueError(
+            f"{name}: {len(missing)} missing, {len(unknown)} unknown, {len(reshaped)} of another shape, "
+            f"first {(missing + unknown + reshaped)[0]}"
+        )

@@ -1,0 +1,71 @@
+# Copyright (c) monai_dd contributors
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#     http://www.apache.org/licenses/LICENSE-2.0
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+"""Tests of weights on disk: what is read, and what does not fit."""
+
+from __future__ import annotations
+
+import tempfile
+import unittest
+from pathlib import Path
+
+import torch
+from parameterized import parameterized
+
+from monai_dd.utils.weights import check_state_fits, read_state_dict
+
+OWN = {"a": torch.zeros(2), "b": torch.zeros(3, 1)}
+
+
+class TestReadStateDict(unittest.TestCase):
+    def setUp(self):
+        folder = tempfile.TemporaryDirectory()
+        self.addCleanup(folder.cleanup)
+        self.file = Path(folder.name) / "model.pt"
+
+    def test_reads(self):
+        torch.save(OWN, self.file)
+        state = read_state_dict(self.file, "cpu")
+        self.assertEqual(list(state), ["a", "b"])
+        torch.testing.assert_close(state["b"], OWN["b"])
+
+    @parameterized.expand([("text", b"not weights"), ("empty", b"")])
+    def test_refuses_what_cannot_be_read(self, _name, content):
+        self.file.write_bytes(content)
+        with self.assertRaisesRegex(ValueError, r"^\w+Error$"):
+            read_state_dict(self.file)
+
+    def test_refuses_what_would_run_code(self):
+        torch.save(torch.nn.Linear(1, 1), self.file)  # a pickled module
+        with self.assertRaisesRegex(ValueError, "^UnpicklingError$"):
+            read_state_dict(self.file)
+
+    @parameterized.expand([("dict", {"model": dict(OWN)}), ("list", [torch.zeros(1)]), ("Tensor", torch.zeros(1))])
+    def test_refuses_other_contents(self, kind, content):
+        torch.save(content, self.file)
+        with self.assertRaisesRegex(TypeError, f"^{kind}$"):
+            read_state_dict(self.file)
+
+
+class TestCheckStateFits(unittest.TestCase):
+    def test_fits(self):
+        check_state_fits(OWN, {k: torch.ones_like(v) for k, v in reversed(OWN.items())}, "model.pt")
+
+    @parameterized.expand(
+        [
+            ("missing", {"a": OWN["a"]}, "1 missing, 0 unknown, 0 of another shape, first b"),
+            ("unknown", {**OWN, "c": OWN["a"]}, "0 missing, 1 unknown, 0 of another shape, first c"),
+            ("shape", {**OWN, "b": torch.zeros(3)}, "0 missing, 0 unknown, 1 of another shape, first b"),
+            ("all", {"b": torch.zeros(3), "c": OWN["a"]}, "1 missing, 1 unknown, 1 of another shape, first a"),
+        ]
+    )
+    def test_refuses(self, _name, state, message):
+        with self.assertRaisesRegex(ValueError, f"^model.pt: {message}$"):
+            check_state_fits(OWN, state, "model.pt")
