@@ -174,3 +174,11 @@ class TestOverlays(unittest.TestCase):
     def test_an_absent_reference_is_noticed(self, _name, root):
         config = parser("train", root=root, **{"train#trainer#optimizer": "@nowhere"})
         self.assertEqual(_unresolved(config), ["nowhere"])
+
+
+class TestDistributed(unittest.TestCase):
+    @parameterized.expand(_all(*((root, overlay) for root in BUNDLES for overlay in DISTRIBUTED)))
+    def test_processes_part_together(self, _name, root, overlay):
+        # without the barrier a process may be aborted at its exit while gloo still frees the last collective's tensors
+        finalize = json.loads((root / "configs" / f"{overlay}.json").read_text())["finalize"]
+        self.assertEqual(finalize[-2:], ["$idist.barrier()", "$idist.finalize()"])
