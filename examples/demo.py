@@ -59,7 +59,7 @@ def read_metrics(path: Path) -> dict[str, float]:
 def train_and_evaluate(out: Path, studies: int, seed: int) -> dict[str, dict[str, float]]:
     """Write phantom studies, train and evaluate each variant; the metrics of each."""
     data, models = out / "data", out / "models"
-    phantoms = ["-m", "monai_dd.data.phantoms", "--num_studies", studies, "--seed", seed, "--voxel_size", 8]
+    phantoms = ["-m", "monai_dd.data.phantoms", "pet", "--num_studies", studies, "--seed", seed, "--voxel_size", 8]
     step("Phantom PET studies as DICOM", [*map(str, phantoms), "--num_workers", "2", "--output_dir", data])
     step("Patient-disjoint data list", ["-m", "monai_dd.data.datalists", "fdg", "--dataset_dir", data])
     common = {"dataset_dir": data, "cache_dir": out / "cache", "ckpt_dir": models, "seed": seed}
@@ -116,7 +116,7 @@ def main() -> int:
         metrics = {name: read_metrics(out / name / "metrics.csv") for name in VARIANTS}
     if series is None:
         unseen = ["--num_studies", "1", "--seed", str(args.seed + 10_000), "--label_fractions", "0", "0", "1"]
-        phantom = ["-m", "monai_dd.data.phantoms", *unseen, "--voxel_size", "8", "--output_dir", out / "unseen"]
+        phantom = ["-m", "monai_dd.data.phantoms", "pet", *unseen, "--voxel_size", "8", "--output_dir", out / "unseen"]
         step("A phantom patient nobody has seen, severely altered", phantom)
         with open(out / "unseen" / "labels.csv", newline="") as file:
             series = out / "unseen" / next(csv.DictReader(file))["series"]

@@ -44,12 +44,12 @@ FLOORS = {
     "convex": _LAYERS | {"convex"},
     "dicom": _DICOM,
     "transforms": _DICOM | {"transforms"},
-    "data": _DICOM | {"data"},
+    "data": _DICOM | {"transforms", "data"},
     "visualize": {"utils", "visualize"},
-    "handlers": _METRICS | {"visualize", "handlers"},
+    "handlers": _METRICS | {"transforms", "visualize", "handlers"},
     "engines": _NETS | _LOSSES | {"engines"},
     "explain": _NETS | {"convex", "explain"},
-    "zoo": {"utils", "zoo"},
+    "zoo": {"utils", "visualize", "zoo"},
 }
 # library: where it may be imported
 LIBRARIES = {

@@ -8,22 +8,32 @@
 # WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
 # See the License for the specific language governing permissions and
 # limitations under the License.
-"""Ignite handlers: adapters of the metrics, loading of weights, buffers across processes, and a figure saver."""
+"""Ignite handlers: adapters of the metrics, maps of explainers, loading of weights, and a figure saver."""
 
 from __future__ import annotations
 
+from .attention_entropy import AttentionEntropy
 from .balanced_accuracy import BalancedAccuracy
+from .blanked_prediction import BlankedPrediction
 from .broadcast_buffers import BroadcastBuffers
 from .consistency_gap import ConsistencyGap
+from .explanation_maps import ExplanationMaps
 from .figure_saver import AttentionFigureSaver
+from .pixel_average_precision import PixelAveragePrecision
+from .pointing_game import PointingGame
 from .relevance_mass import RelevanceMassAccuracy
 from .weights_loader import WeightsLoader
 
 __all__ = [
+    "AttentionEntropy",
     "AttentionFigureSaver",
     "BalancedAccuracy",
+    "BlankedPrediction",
     "BroadcastBuffers",
     "ConsistencyGap",
+    "ExplanationMaps",
+    "PixelAveragePrecision",
+    "PointingGame",
     "RelevanceMassAccuracy",
     "WeightsLoader",
 ]

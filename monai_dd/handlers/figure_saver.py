@@ -33,7 +33,7 @@ class AttentionFigureSaver:
 
     Args:
         output_dir: folder of the figures, made when it is not there.
-        image_key: image ``(1, H, W)`` in 0 to 1, with an affine where pixels are not square.
+        image_key: image ``(C, H, W)``, with an affine where pixels are not square.
         map_keys: attention maps ``(1, h, w)``, non-negative.
         pred_key: probabilities ``(K,)`` for the title, where present.
         label_key: class index for the title, where present.
@@ -41,6 +41,12 @@ class AttentionFigureSaver:
         class_names: names of the classes.
         max_figures: figures written at most, none when 0.
         invert: show high values dark.
+        channel: channel of the image that is shown.
+        image_range: intensities of the image shown from one end of the gray scale to the other; what is beyond is
+            clipped.
+
+    Raises:
+        ValueError: for a range that is empty, or on call for a channel that the image does not have.
     """
 
     def __init__(
@@ -54,7 +60,11 @@ class AttentionFigureSaver:
         class_names: Sequence[str] = (),
         max_figures: int = 16,
         invert: bool = True,
+        channel: int = 0,
+        image_range: Sequence[float] = (0.0, 1.0),
     ) -> None:
+        if len(image_range) != 2 or not image_range[0] < image_range[1]:
+            raise ValueError(f"image_range: expected two numbers, the lower one first, got {list(image_range)}")
         self.output_dir = Path(output_dir)
         self.image_key = image_key
         self.map_keys = ensure_tuple(map_keys)
@@ -64,6 +74,8 @@ class AttentionFigureSaver:
         self.class_names = list(class_names)
         self.max_figures = max_figures
         self.invert = invert
+        self.channel = channel
+        self.image_range = (float(image_range[0]), float(image_range[1]))
         self.written = 0
 
     def attach(self, engine: Engine) -> None:
@@ -86,6 +98,12 @@ class AttentionFigureSaver:
             parts.append(f"predicted {self._name(int(pred.argmax()))} ({float(pred.max()):.2f})")
         return ", ".join(parts)
 
+    def _gray(self, image: torch.Tensor) -> np.ndarray:
+        if not 0 <= self.channel < image.shape[0]:
+            raise ValueError(f"channel: expected 0 to {image.shape[0] - 1}, got {self.channel}")
+        low, high = self.image_range
+        return np.clip((_plane(image, self.channel) - low) / (high - low), 0, 1)
+
     def __call__(self, engine: Engine) -> None:
         """Write the figures of the engine's current output."""
         for item in engine.state.output:
@@ -95,7 +113,7 @@ class AttentionFigureSaver:
             spacing = affine_to_spacing(image.affine) if hasattr(image, "affine") else np.ones(2)
             mask = item.get(self.mask_key)
             figure = attention_figure(
-                _plane(image),
+                self._gray(image),
                 {key.replace("_", " "): _plane(item[key]) for key in self.map_keys if key in item},
                 title=self._title(item),
                 mask=None if mask is None else _plane(mask),
@@ -107,5 +125,5 @@ class AttentionFigureSaver:
             self.written += 1
 
 
-def _plane(x: torch.Tensor) -> np.ndarray:
-    return torch.as_tensor(x).detach().float().cpu().numpy()[0]
+def _plane(x: torch.Tensor, channel: int = 0) -> np.ndarray:
+    return torch.as_tensor(x).detach().float().cpu().numpy()[channel]

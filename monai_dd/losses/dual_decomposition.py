@@ -76,6 +76,8 @@ class DualDecompositionLoss(_Loss):
             ValueError: when a weighted term needs maps that ``output`` does not hold, or for a target of another shape.
         """
         logits = output["logits"] if isinstance(output, dict) else output
+        if logits.dtype in (torch.float16, torch.bfloat16):  # from a network under autocast, when the loss is not
+            logits = logits.float()
         weights = None if self.class_weights is None else self.class_weights.to(logits)
         per_sample = cross_entropy(
             logits,

@@ -12,15 +12,24 @@
 
 from __future__ import annotations
 
+from .attention_entropy import AttentionEntropyMetric, compute_attention_entropy
 from .balanced_accuracy import BalancedAccuracyMetric, compute_balanced_accuracy
 from .consistency_gap import ConsistencyGapMetric, compute_consistency_gap
+from .pixel_average_precision import PixelAveragePrecisionMetric, compute_pixel_average_precision
+from .pointing_game import PointingGameMetric, compute_pointing_game
 from .relevance_mass import RelevanceMassAccuracyMetric, compute_relevance_mass_accuracy
 
 __all__ = [
+    "AttentionEntropyMetric",
     "BalancedAccuracyMetric",
     "ConsistencyGapMetric",
+    "PixelAveragePrecisionMetric",
+    "PointingGameMetric",
     "RelevanceMassAccuracyMetric",
+    "compute_attention_entropy",
     "compute_balanced_accuracy",
     "compute_consistency_gap",
+    "compute_pixel_average_precision",
+    "compute_pointing_game",
     "compute_relevance_mass_accuracy",
 ]

@@ -15,6 +15,8 @@ from __future__ import annotations
 import torch
 from monai.metrics import CumulativeIterationMetric
 
+from monai_dd.metrics.maps import pair_with_mask
+
 __all__ = ["RelevanceMassAccuracyMetric", "compute_relevance_mass_accuracy"]
 
 
@@ -29,15 +31,11 @@ def compute_relevance_mass_accuracy(relevance: torch.Tensor, mask: torch.Tensor)
         tensor of shape ``(B,)``; not-a-number where the mask is empty or nothing is relevant.
 
     Raises:
-        ValueError: when the batches or numbers of axes differ.
+        ValueError: when the batches or numbers of axes differ, or the relevance holds not-a-number.
     """
-    if relevance.dim() != mask.dim() or relevance.shape[:2] != mask.shape[:2]:
-        raise ValueError(
-            f"expected relevance and mask (B, 1, *S), got {tuple(relevance.shape)} and {tuple(mask.shape)}"
-        )
-    inside = (mask > 0).flatten(1)
-    mass = torch.nn.functional.interpolate(relevance.clamp(min=0).float(), size=mask.shape[2:], mode="nearest-exact")
-    share = (mass.flatten(1) * inside).sum(1) / mass.flatten(1).sum(1)
+    values, inside = pair_with_mask(relevance, mask)
+    mass = values.float().clamp(min=0)
+    share = (mass * inside).sum(1) / mass.sum(1)
     return torch.where(inside.any(1), share, torch.nan)
 
 

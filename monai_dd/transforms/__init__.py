@@ -8,19 +8,27 @@
 # WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
 # See the License for the specific language governing permissions and
 # limitations under the License.
-"""Transforms of whole-body PET, as arrays and as dictionaries."""
+"""Transforms of whole-body PET and of slices of the brain, as arrays and as dictionaries."""
 
 from __future__ import annotations
 
+from .axial import LoadAxialSlice, LoadAxialSliced
+from .hemisphere import BlankRegion, BlankRegiond, Hemisphere, Hemisphered
 from .pet.equalization import HistogramEqualization, HistogramEqualizationd
 from .pet.projection import MaximumIntensityProjection, MaximumIntensityProjectiond
 from .pet.suv import ConvertToSUV, ConvertToSUVd
 
 __all__ = [
+    "BlankRegion",
+    "BlankRegiond",
     "ConvertToSUV",
     "ConvertToSUVd",
+    "Hemisphere",
+    "Hemisphered",
     "HistogramEqualization",
     "HistogramEqualizationd",
+    "LoadAxialSlice",
+    "LoadAxialSliced",
     "MaximumIntensityProjection",
     "MaximumIntensityProjectiond",
 ]

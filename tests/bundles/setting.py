@@ -13,21 +13,25 @@
 from __future__ import annotations
 
 import atexit
+import csv
 import shutil
 import tempfile
-from functools import lru_cache
+import unittest
+from functools import cache
 from pathlib import Path
 from typing import Any
 
 from monai.bundle import ConfigParser, ConfigWorkflow
 
 from monai_dd.data.datalists.__main__ import main as write_datalist
-from monai_dd.data.phantoms import write_pet_phantom_studies
+from monai_dd.data.phantoms import write_brain_phantom_patients, write_pet_phantom_studies
 
 __all__ = [
+    "BRATS",
     "BUNDLES",
     "EVALUATE",
     "FDG",
+    "InFolder",
     "ROOT",
     "SMALL",
     "VARIANTS",
@@ -35,13 +39,15 @@ __all__ = [
     "parser",
     "phantoms",
     "prepare",
+    "read_metrics",
     "run",
+    "variants_of",
 ]
 
 ROOT = Path(__file__).resolve().parents[2]
 BUNDLES = sorted(p.parents[1] for p in (ROOT / "bundles").glob("*/configs/metadata.json"))
 FDG = ROOT / "bundles" / "fdg_pet_biodistribution_classification"
-VARIANTS = sorted(p.stem for p in (FDG / "configs").glob("variant_*.json"))
+BRATS = ROOT / "bundles" / "brats_mri_tumor_classification"
 EVALUATE = ("train", "evaluate", "evaluate_localization")
 # the smallest network and image of the demo overlay in which both levels still have several cells
 SMALL = {
@@ -53,6 +59,14 @@ SMALL = {
     "batch_size": 4,
     "val_batch_size": 4,
 }
+
+
+def variants_of(root: Path) -> list[str]:
+    """Names of the variant overlays of a bundle."""
+    return sorted(p.stem for p in (root / "configs").glob("variant_*.json"))
+
+
+VARIANTS = variants_of(FDG)
 
 
 def config_files(*names: str, root: Path = FDG) -> list[str]:
@@ -68,43 +82,65 @@ def parser(*names: str, root: Path = FDG, **override: Any) -> ConfigParser:
     return config
 
 
-@lru_cache(maxsize=1)
-def phantoms() -> Path:
-    """A data set of 12 small phantom studies with its data list, made once by each process."""
+@cache
+def phantoms(root: Path = FDG) -> Path:
+    """A small data set of phantoms for a bundle with its data list, made once by each process."""
     folder = Path(tempfile.mkdtemp(prefix="monai_dd_phantoms_"))
     atexit.register(shutil.rmtree, folder, ignore_errors=True)
-    write_pet_phantom_studies(folder / "data", num_studies=12, voxel_size=12, progress=False)
-    if write_datalist(["fdg", "--dataset_dir", str(folder / "data"), "--val_fraction", "0.25"]) != 0:
+    data = folder / "data"
+    if root == FDG:
+        write_pet_phantom_studies(data, num_studies=12, voxel_size=12, progress=False)
+        status = write_datalist(["fdg", "--dataset_dir", str(data), "--val_fraction", "0.25"])
+    else:
+        write_brain_phantom_patients(data, num_patients=4, spacing=4, progress=False)
+        options = ["--val_fraction", "0.25", "--min_area", "60", "--slice_step", "4"]
+        status = write_datalist(["brats", "--dataset_dir", str(data), *options])
+    if status != 0:
         raise RuntimeError("the data list of the phantoms could not be written")
-    return folder / "data"
+    return data
 
 
-def prepare(*names: str, work: Path, **override: Any) -> ConfigWorkflow:
-    """Configurations of the FDG bundle over the phantoms, initialized, as ``monai.bundle run`` does, but not yet run.
+def prepare(*names: str, work: Path, root: Path = FDG, **override: Any) -> ConfigWorkflow:
+    """Configurations of a bundle over the phantoms, initialized, as ``monai.bundle run`` does, but not yet run.
 
     Args:
         names: configurations, in order; ``demo`` is put last.
         work: folder of models and results.
+        root: the bundle.
         override: values of the configuration, on top of :data:`SMALL`.
     """
     folders = {"ckpt_dir": str(work / "models"), "output_dir": str(work / "eval")}
-    data = {"dataset_dir": str(phantoms()), "cache_dir": str(phantoms().parent / "cache")}
+    data = {"dataset_dir": str(phantoms(root)), "cache_dir": str(phantoms(root).parent / "cache")}
     only_train = set() if "train" in names else {"epochs", "val_batch_size", "augmentation_prob"}
     small = {k: v for k, v in SMALL.items() if k not in only_train}
     workflow = ConfigWorkflow(
-        config_files(*names, "demo"),
+        config_files(*names, "demo", root=root),
         logging_file=False,
         workflow_type="train" if "train" in names else "infer",
-        bundle_root=str(FDG),
+        bundle_root=str(root),
         **{**folders, **data, **small, **override},
     )
     workflow.initialize()
     return workflow
 
 
-def run(*names: str, work: Path, **override: Any) -> ConfigWorkflow:
+def run(*names: str, work: Path, root: Path = FDG, **override: Any) -> ConfigWorkflow:
     """:func:`prepare` and run; ``workflow.parser.get_parsed_content(id)`` gives the parts afterwards."""
-    workflow = prepare(*names, work=work, **override)
+    workflow = prepare(*names, work=work, root=root, **override)
     workflow.run()
     workflow.finalize()
     return workflow
+
+
+def read_metrics(path: Path) -> dict[str, float]:
+    """Metrics as ``MetricsSaver`` writes them."""
+    with open(path, newline="") as file:
+        return {row[0]: float(row[1]) for row in csv.reader(file) if row}
+
+
+class InFolder(unittest.TestCase):
+    """Tests with a folder of their own, ``self.work``."""
+
+    def setUp(self):
+        self.work = Path(tempfile.mkdtemp())
+        self.addCleanup(shutil.rmtree, self.work, ignore_errors=True)

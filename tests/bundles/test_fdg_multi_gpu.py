@@ -27,7 +27,7 @@ import pytest
 import torch
 from parameterized import parameterized
 
-from monai_dd.data.datalists import load_fdg_datalist
+from monai_dd.data.datalists import load_datalist
 from tests.bundles.setting import FDG, SMALL, VARIANTS, config_files, phantoms, run
 
 # Validation studies are among the training studies: whoever trains right learns them by heart (after 23 to 37 epochs
@@ -59,7 +59,7 @@ def _read_metrics(work: Path) -> dict[str, float]:
 def _write_datalist(name: str, training: int, validation: int) -> str:
     """Normal and severe phantoms; the validation studies are the first of the training studies."""
     data = phantoms()
-    studies = [s for part in ("training", "validation") for s in load_fdg_datalist(data / "datalist.json", part, data)]
+    studies = [s for part in ("training", "validation") for s in load_datalist(data / "datalist.json", part, data)]
     chosen = [{**s, "image": os.path.relpath(s["image"], data)} for s in studies if s["label"] != 1]
     for study in chosen:
         study["mask"] = os.path.relpath(study["mask"], data)

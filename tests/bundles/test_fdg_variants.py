@@ -18,8 +18,6 @@ import os
 import shutil
 import subprocess
 import sys
-import tempfile
-import unittest
 from pathlib import Path
 
 import torch
@@ -27,23 +25,23 @@ from ignite.engine import Events
 from matplotlib.image import imread
 from parameterized import parameterized
 
-from monai_dd.data.datalists import load_fdg_datalist
-from tests.bundles.setting import EVALUATE, FDG, SMALL, VARIANTS, config_files, phantoms, prepare, run
+from monai_dd.data.datalists import load_datalist
+from tests.bundles.setting import (
+    EVALUATE,
+    FDG,
+    SMALL,
+    VARIANTS,
+    InFolder,
+    config_files,
+    phantoms,
+    prepare,
+    read_metrics,
+    run,
+)
 
 EXACT = ("variant_exact", "variant_cvx")  # agreement holds for every image, trained or not
 ONE_MAP = ("variant_baseline", "variant_tau_fine_gated", "variant_tau_coarse_gated")  # one map under both names
 METRICS = ["val_balanced_accuracy", "val_consistency_gap", "val_mass_coarse", "val_mass_fine"]
-
-
-def _read_metrics(path: Path) -> dict[str, float]:
-    with open(path, newline="") as file:
-        return {row[0]: float(row[1]) for row in csv.reader(file) if row}
-
-
-class InFolder(unittest.TestCase):
-    def setUp(self):
-        self.work = Path(tempfile.mkdtemp())
-        self.addCleanup(shutil.rmtree, self.work, ignore_errors=True)
 
 
 class TestVariants(InFolder):
@@ -73,14 +71,14 @@ class TestVariants(InFolder):
             self.assertGreater(picture.std(), 0.05, "not a blank page")
 
     def _check_evaluation(self, variant: str) -> None:
-        metrics = _read_metrics(self.work / "eval" / "metrics.csv")
+        metrics = read_metrics(self.work / "eval" / "metrics.csv")
         self.assertEqual(sorted(metrics), METRICS)
         self.assertTrue(all(0 <= value <= 1 for value in metrics.values()), metrics)
         if variant in (*EXACT, *ONE_MAP):
             self.assertLess(metrics["val_consistency_gap"], 1e-6)  # float32 sums over 256 cells
         else:
             self.assertGreater(metrics["val_consistency_gap"], 1e-6)  # nothing yet makes the levels agree
-        self._check_figures(len(load_fdg_datalist(phantoms() / "datalist.json", "validation", phantoms())))
+        self._check_figures(len(load_datalist(phantoms() / "datalist.json", "validation", phantoms())))
 
     def _check_inference(self, patient: Path) -> None:
         with open(self.work / "eval" / "predictions.csv", newline="") as file:
@@ -106,7 +104,7 @@ class TestSharedCheckpoints(InFolder):
         gaps, scores = {}, {}
         for variant in ("variant_unconstrained_gated", "variant_cvx"):  # the file must fit both as a whole
             run(*EVALUATE, variant, work=self.work, output_dir=str(self.work / variant))
-            metrics = _read_metrics(self.work / variant / "metrics.csv")
+            metrics = read_metrics(self.work / variant / "metrics.csv")
             gaps[variant], scores[variant] = metrics["val_consistency_gap"], metrics["val_balanced_accuracy"]
         self.assertLess(gaps["variant_cvx"], 1e-6)
         self.assertGreater(gaps["variant_unconstrained_gated"], 100 * gaps["variant_cvx"])

@@ -121,6 +121,26 @@ class TestFigureSaver(unittest.TestCase):
         _, options = self._drawn(_item(image=projection))
         self.assertAlmostEqual(options["aspect"], expected, places=6)
 
+    def test_channel_and_range(self):
+        image = torch.randn(3, 16, 8, generator=torch.Generator().manual_seed(1))
+        (drawn, _), _ = self._drawn(_item(image=image), channel=2, image_range=[-1, 3])
+        self.assertEqual((drawn.min(), drawn.max() <= 1), (0, True))  # below the range is clipped
+        np.testing.assert_allclose(drawn, np.clip((image[2].numpy() + 1) / 4, 0, 1), rtol=1e-6)
+
+    def test_beyond_the_default_range_is_clipped(self):
+        (drawn, _), _ = self._drawn(_item(image=torch.tensor([-1.0, 0.25, 7.0]).expand(1, 4, 3)))
+        np.testing.assert_array_equal(drawn[0], np.float32([0, 0.25, 1]))
+
+    @parameterized.expand([((1, 1),), ((2, 1),), ((0, 1, 2),), ((0, float("nan")),)])
+    def test_refuses_an_empty_range(self, image_range):
+        with self.assertRaisesRegex(ValueError, "^image_range: expected [^\n]*, got [^\n]*$"):
+            AttentionFigureSaver(self.folder, image_range=image_range)
+
+    @parameterized.expand([(1,), (-1,)])
+    def test_refuses_a_channel_that_is_not_there(self, channel):
+        with self.assertRaisesRegex(ValueError, f"^channel: expected 0 to 0, got {channel}$"):
+            self._run([[_item()]], channel=channel)
+
     def test_refuses_log_probabilities(self):
         with self.assertRaisesRegex(ValueError, "non-negative"):
             self._run([[_item(attention_fine=-torch.rand(1, 8, 4))]])

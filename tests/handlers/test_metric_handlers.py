@@ -21,8 +21,22 @@ from monai.engines import SupervisedEvaluator
 from monai.handlers import from_engine
 from parameterized import parameterized
 
-from monai_dd.handlers import BalancedAccuracy, ConsistencyGap, RelevanceMassAccuracy
-from monai_dd.metrics import BalancedAccuracyMetric, ConsistencyGapMetric, RelevanceMassAccuracyMetric
+from monai_dd.handlers import (
+    AttentionEntropy,
+    BalancedAccuracy,
+    ConsistencyGap,
+    PixelAveragePrecision,
+    PointingGame,
+    RelevanceMassAccuracy,
+)
+from monai_dd.metrics import (
+    AttentionEntropyMetric,
+    BalancedAccuracyMetric,
+    ConsistencyGapMetric,
+    PixelAveragePrecisionMetric,
+    PointingGameMetric,
+    RelevanceMassAccuracyMetric,
+)
 from monai_dd.networks.layers import spatial_log_softmax
 
 
@@ -48,6 +62,9 @@ CASES = [
     (BalancedAccuracy, BalancedAccuracyMetric, {}, _scores),
     (ConsistencyGap, ConsistencyGapMetric, {}, _maps),
     (RelevanceMassAccuracy, RelevanceMassAccuracyMetric, {}, _masked),
+    (PixelAveragePrecision, PixelAveragePrecisionMetric, {}, _masked),
+    (PixelAveragePrecision, PixelAveragePrecisionMetric, {"seed": 7}, _masked),
+    (PointingGame, PointingGameMetric, {}, _masked),
 ]
 
 
@@ -62,6 +79,18 @@ class TestMetricHandlers(unittest.TestCase):
         handler(**options, output_transform=lambda output: (output["a"], output["b"])).attach(engine, "metric")
         for _ in range(2):  # the second run starts from nothing
             engine.run(batches)
+            self.assertAlmostEqual(engine.state.metrics["metric"], direct.aggregate(), places=6)
+
+    @parameterized.expand([("items", True), ("batches", False)])
+    def test_entropy_takes_the_map_alone(self, _name, decollated):
+        maps = _maps()[0]
+        engine = Engine(lambda _engine, batch: [{"map": m} for m in batch] if decollated else batch)
+        transform = from_engine("map") if decollated else lambda output: output
+        AttentionEntropy(output_transform=transform).attach(engine, "metric")
+        direct = AttentionEntropyMetric()
+        direct(maps)
+        for _ in range(2):  # the second run starts from nothing
+            engine.run([maps[:4], maps[4:]])
             self.assertAlmostEqual(engine.state.metrics["metric"], direct.aggregate(), places=6)
 
     def test_in_monais_evaluator_with_labels_as_numbers(self):

@@ -86,11 +86,6 @@ class TestRelevanceMassAccuracy(unittest.TestCase):
     def test_direction(self):
         self.assertEqual(RelevanceMassAccuracyMetric.better, "higher")
 
-    @parameterized.expand([((2, 1, 4, 4), (3, 1, 4, 4)), ((2, 1, 4, 4), (2, 1, 4, 4, 4)), ((2, 3, 4, 4), (2, 1, 4, 4))])
-    def test_bad_shapes(self, relevance, mask):
-        with self.assertRaisesRegex(ValueError, "^expected relevance and mask [^\n]*, got [^\n]*$"):
-            compute_relevance_mass_accuracy(torch.ones(relevance), torch.ones(mask))
-
 
 if __name__ == "__main__":
     unittest.main()

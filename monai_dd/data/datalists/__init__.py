@@ -12,6 +12,17 @@
 
 from __future__ import annotations
 
-from .fdg import build_fdg_datalist, find_series, load_fdg_datalist
+from .brats import build_brats_datalist, find_brats_halves
+from .fdg import build_fdg_datalist, find_series
+from .load import load_datalist
+from .slices import build_slices_datalist, find_slices
 
-__all__ = ["build_fdg_datalist", "find_series", "load_fdg_datalist"]
+__all__ = [
+    "build_brats_datalist",
+    "build_fdg_datalist",
+    "build_slices_datalist",
+    "find_brats_halves",
+    "find_series",
+    "find_slices",
+    "load_datalist",
+]

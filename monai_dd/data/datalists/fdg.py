@@ -16,7 +16,6 @@ Command line: ``python -m monai_dd.data.datalists fdg --help``.
 from __future__ import annotations
 
 import csv
-import json
 import warnings
 from collections import Counter
 from pathlib import Path
@@ -27,7 +26,7 @@ from sklearn.model_selection import StratifiedGroupKFold
 
 from monai_dd.dicom.series_files import is_dicom_file
 
-__all__ = ["CLASSES", "build_fdg_datalist", "find_series", "load_fdg_datalist"]
+__all__ = ["CLASSES", "build_fdg_datalist", "find_series"]
 
 CLASSES = ("normal", "mild", "severe")  # severity of altered muscular biodistribution (Ron et al. 2022, Section 4.1)
 COLUMNS = ("patient_id", "series", "label")
@@ -132,25 +131,6 @@ def build_fdg_datalist(
         "training": [items[i] for i in best[0]],
         "validation": [items[i] for i in best[1]],
     }
-
-
-def load_fdg_datalist(datalist_file: str | Path, section: str, dataset_dir: str | Path) -> list[dict[str, Any]]:
-    """Items of one section with the paths of images and masks made absolute.
-
-    Raises:
-        ValueError: when the file or the section is not there.
-    """
-    path = Path(datalist_file)
-    if not path.is_file():
-        raise ValueError(
-            f"datalist_file: {path.name} is not there; make it with python -m monai_dd.data.datalists fdg --help"
-        )
-    datalist = json.loads(path.read_text())
-    if section not in datalist:
-        raise ValueError(f"{path.name}: expected the section {section!r}, got {sorted(datalist)}")
-    root = Path(dataset_dir)
-    paths = ("image", "mask")
-    return [{k: str(root / v) if k in paths else v for k, v in item.items()} for item in datalist[section]]
 
 
 def find_series(dataset_dir: str | Path) -> list[dict[str, str]]:

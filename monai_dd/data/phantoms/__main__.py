@@ -8,7 +8,7 @@
 # WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
 # See the License for the specific language governing permissions and
 # limitations under the License.
-"""Command line: write a data set of PET phantom studies."""
+"""Command line: write a data set of phantoms, ``pet`` or ``brain``."""
 
 from __future__ import annotations
 
@@ -16,23 +16,56 @@ import argparse
 import sys
 from collections.abc import Sequence
 
+from monai_dd.data.phantoms.brain_patients import write_brain_phantom_patients
 from monai_dd.data.phantoms.pet_studies import write_pet_phantom_studies
 
 __all__ = ["main"]
 
+_DEFAULTS = {"formatter_class": argparse.ArgumentDefaultsHelpFormatter}
+
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Parse ``argv`` and write the studies; the exit status is 0, or 2 with one line on standard error."""
+    """Parse ``argv`` and write the phantoms; the exit status is 0, or 2 with one line on standard error."""
     parser = argparse.ArgumentParser(
         prog="python -m monai_dd.data.phantoms",
-        description="Write whole-body FDG-PET phantom studies (normal, mildly and severely altered muscular "
-        "biodistribution) as DICOM series, with labels.csv and masks of the altered muscle. "
-        "They are artificial and show no patient. Interrupted runs continue where they stopped.",
-        formatter_class=argparse.ArgumentDefaultsHelpFormatter,
+        description="Write data sets of phantoms: artificial images that show no patient. Interrupted runs continue "
+        "where they stopped.",
     )
-    parser.add_argument("--output_dir", required=True, help="folder of the data set")
+    commands = parser.add_subparsers(dest="kind", required=True)
+    pet = commands.add_parser("pet", help="whole-body FDG-PET as DICOM", description=_PET, **_DEFAULTS)
+    _add_pet(pet)
+    brain = commands.add_parser("brain", help="brain MRI as BraTS-named NIfTI", description=_BRAIN, **_DEFAULTS)
+    _add_brain(brain)
+    for command in (pet, brain):
+        command.add_argument("--output_dir", required=True, help="folder of the data set")
+        command.add_argument("--seed", type=int, default=0, help="the same seed gives the same files")
+        command.add_argument("--num_workers", type=int, default=1, help="processes writing at the same time")
+    arguments = vars(parser.parse_args(argv))
+    try:
+        if arguments.pop("kind") == "pet":
+            if len(arguments["voxel_size"]) not in (1, 3):
+                pet.error(f"--voxel_size: expected one or three numbers, got {len(arguments['voxel_size'])}")
+            print(write_pet_phantom_studies(**arguments))
+        else:
+            print(write_brain_phantom_patients(**arguments)[-1].parent)
+    except (ValueError, OSError) as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 2
+    return 0
+
+
+_PET = (
+    "Write whole-body FDG-PET phantom studies (normal, mildly and severely altered muscular biodistribution) as DICOM "
+    "series, with labels.csv and masks of the altered muscle."
+)
+_BRAIN = (
+    "Write brain phantoms with a tumor in four co-registered modalities (T1, T1ce, T2, FLAIR), skull-stripped, with "
+    "the mask of the tumor (1 necrotic core, 2 edema, 4 enhancing rim), as NIfTI files named as in BraTS."
+)
+
+
+def _add_pet(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--num_studies", type=int, default=60, help="number of studies")
-    parser.add_argument("--seed", type=int, default=0, help="the same seed gives the same files")
     parser.add_argument(
         "--voxel_size", type=float, nargs="+", default=[4.0], metavar="MM", help="one number, or three along x, y, z"
     )
@@ -46,17 +79,11 @@ def main(argv: Sequence[str] | None = None) -> int:
     )
     parser.add_argument("--arms", choices=["up", "down"], help="posture of all studies; without it, drawn for each")
     parser.add_argument("--coverage", choices=["whole_body", "head_to_thigh"], default="whole_body", help="scan range")
-    parser.add_argument("--num_workers", type=int, default=1, help="processes writing at the same time")
-    arguments = vars(parser.parse_args(argv))
-    if len(arguments["voxel_size"]) not in (1, 3):
-        parser.error(f"--voxel_size: expected one or three numbers, got {len(arguments['voxel_size'])}")
-    try:
-        table = write_pet_phantom_studies(**arguments)
-    except (ValueError, OSError) as error:
-        print(f"error: {error}", file=sys.stderr)
-        return 2
-    print(table)
-    return 0
+
+
+def _add_brain(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--num_patients", type=int, default=20, help="number of patients")
+    parser.add_argument("--spacing", type=float, default=1.0, metavar="MM", help="edge of a voxel, 0.5 to 8")
 
 
 if __name__ == "__main__":

@@ -1,0 +1,74 @@
+# Copyright (c) monai_dd contributors
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#     http://www.apache.org/licenses/LICENSE-2.0
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+"""One section of a data list, ready for a data set."""
+
+from __future__ import annotations
+
+import json
+import re
+from pathlib import Path
+from typing import Any
+
+__all__ = ["load_datalist", "split_volume"]
+
+PATHS = ("image", "mask")
+VOLUME = re.compile(r"(?P<path>.+\.nii(\.gz)?)#(?P<volume>\d+)", re.IGNORECASE)
+
+
+def load_datalist(datalist_file: str | Path, section: str, dataset_dir: str | Path) -> list[dict[str, Any]]:
+    """Items of one section with the paths of images and masks made absolute.
+
+    Args:
+        datalist_file: JSON file that ``python -m monai_dd.data.datalists`` has written.
+        section: ``"training"``, ``"validation"`` or what else the file has.
+        dataset_dir: folder that the paths in the file are relative to.
+
+    Returns:
+        the items; ``image`` and ``mask`` are paths or lists of paths, with the volume of a 4D file as in ``FILE#1``.
+
+    Raises:
+        ValueError: when the file or the section is not there, or images or masks are not in ``dataset_dir``.
+    """
+    path, root = Path(datalist_file), Path(dataset_dir).absolute()
+    if not path.is_file():
+        raise ValueError(
+            f"datalist_file: {path.name} is not there; make it with python -m monai_dd.data.datalists (--help)"
+        )
+    try:
+        datalist = json.loads(path.read_text(encoding="utf-8"))
+    except ValueError as error:
+        raise ValueError(f"datalist_file: expected JSON, {path.name} is none: {error}") from error
+    items = datalist.get(section) if isinstance(datalist, dict) else None
+    if not isinstance(items, list):
+        lists = sorted(k for k, v in datalist.items() if isinstance(v, list)) if isinstance(datalist, dict) else []
+        raise ValueError(f"{path.name}: expected the section {section!r}, got {lists}")
+    names = {split_volume(name)[0] for item in items for key in PATHS for name in _listed(item.get(key, []))}
+    absent = sum(not (root / name).exists() for name in names)
+    if absent:
+        raise ValueError(
+            f"dataset_dir: {absent} of {len(names)} images and masks in the section {section!r} of {path.name} are "
+            f"not below the folder {root.name!r}"
+        )
+    return [{k: _absolute(root, v) if k in PATHS else v for k, v in item.items()} for item in items]
+
+
+def split_volume(name: str) -> tuple[str, int | None]:
+    """Path of the file and, for a volume of a 4D file, its index: ``"a.nii.gz#1"`` is volume 1 of ``a.nii.gz``."""
+    match = VOLUME.fullmatch(name)
+    return (match["path"], int(match["volume"])) if match else (name, None)
+
+
+def _listed(value: str | list[str]) -> list[str]:
+    return [value] if isinstance(value, str) else value
+
+
+def _absolute(root: Path, value: str | list[str]) -> str | list[str]:
+    return str(root / value) if isinstance(value, str) else [str(root / name) for name in value]

@@ -1,0 +1,210 @@
+# Copyright (c) monai_dd contributors
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#     http://www.apache.org/licenses/LICENSE-2.0
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+"""Data lists of 2D slices with tumor masks: pictures, masks and a table become halves in disjoint sections.
+
+Command line: ``python -m monai_dd.data.datalists slices --help``.
+"""
+
+from __future__ import annotations
+
+import csv
+from collections import Counter
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from PIL import Image
+
+from monai_dd.data.datalists.halves import LABELS, label_halves
+from monai_dd.data.datalists.sections import describe_section, refuse_broken, split_groups
+from monai_dd.transforms.hemisphere.functional import MODES, SIDES
+from monai_dd.utils.checks import check_option
+
+__all__ = ["build_slices_datalist", "find_slices"]
+
+SECTIONS = ("training", "validation", "test")
+ITEM = ("image", "mask", "side", "window", "label", "group")
+PICTURES = (".jpg", ".jpeg", ".png")
+
+
+def build_slices_datalist(
+    dataset_dir: str | Path,
+    index_file: str = "index.csv",
+    image_pattern: str = "images/{slice:04d}.jpg",
+    mask_pattern: str = "masks/{slice:04d}.png",
+    mode: str = "boundary",
+    min_area: int = 100,
+    min_brain_fraction: float = 0.02,
+    threshold: float = 0.05,
+    group_column: str = "block",
+    stratify_column: str | None = "diagnosis",
+    fractions: Sequence[float] = (0.6, 0.2, 0.2),
+    seed: int = 0,
+    contiguous: bool = True,
+    gap: int = 0,
+    skip_broken: bool = False,
+) -> dict[str, Any]:
+    """Halves of 2D slices, split into training, validation and test with no group in two sections.
+
+    The table has a row for each slice, in the order of the data. Its columns ``image`` and ``mask``, if it has both,
+    hold paths; if not, the patterns make the paths out of its columns. Where groups are blocks of consecutive slices,
+    the patient at the edge of a block may go on in the next one: ``contiguous`` gives each section neighboring blocks,
+    so that few edges lie between sections, and ``gap`` leaves out the slices at those.
+
+    Args:
+        dataset_dir: folder that all paths are relative to.
+        index_file: the table (CSV).
+        image_pattern: path of the picture, with columns of the table in braces; whole numbers count as such.
+        mask_pattern: path of the mask; tumor is what is not zero.
+        mode: the cut, ``"boundary"``, ``"midline"`` or ``"matched"``, see ``hemisphere_windows``.
+        min_area: least tumor of a half with label 1, in pixels of the picture. The default, 100 pixels, is 0.15 % of a
+            picture of 256x256; the paper's 1000 pixels are for masks with edema.
+        min_brain_fraction: least brain of a half with label 0, as a fraction of the pixels of the picture.
+        threshold: brain is what exceeds this fraction of the picture's maximum; compression leaves noise around it.
+        group_column: column of what must stay together: patients, or blocks of neighboring slices.
+        stratify_column: column whose values are to be in all sections in the same proportions; a group counts as what
+            most of its slices are. ``None`` for no stratification.
+        fractions: shares of training, validation and test, in groups.
+        seed: of the split.
+        contiguous: whether a section gets groups that follow one another in the table, rather than any.
+        gap: rows of the table to leave out where two sections meet; training loses them to validation and test, and
+            validation to test.
+        skip_broken: leave out slices with a missing or broken file with a warning, rather than refuse all.
+
+    Returns:
+        MONAI data list with the sections ``training``, ``validation`` and ``test``; items hold ``image``, ``mask``,
+        ``side``, ``window``, ``label`` and ``group``. Further keys: ``labels``, ``mode``, ``min_area``, ``seed``,
+        ``counts`` and ``leak`` of each section (see ``width_auc``), ``skipped`` (number of slices).
+
+    Raises:
+        ValueError: for a table without the columns, broken slices, or a split that would leave a section or a class of
+            it empty.
+    """
+    check_option("mode", mode, MODES)
+    if min_area < 1:
+        raise ValueError(f"min_area: expected 1 pixel or more, got {min_area}")
+    if len(fractions) != len(SECTIONS):
+        raise ValueError(f"fractions: expected one for each of {', '.join(SECTIONS)}, got {tuple(fractions)}")
+    root = Path(dataset_dir)
+    columns = [group_column] + ([stratify_column] if stratify_column else [])
+    rows = _read_rows(root, index_file, columns, image_pattern, mask_pattern)
+    broken: dict[str, str] = {}
+    halves: list[list[dict[str, Any]]] = []
+    for row in rows:
+        try:
+            image, tumor = _read_slice(root / row["image"], root / row["mask"])
+        except ValueError as error:
+            broken[row["image"]] = str(error)
+            halves.append([])
+            continue
+        halves.append(label_halves(mode, image, tumor, min_area, min_brain_fraction, threshold))
+    refuse_broken(broken, len(rows), "slices", skip_broken)
+
+    members: dict[str, Counter] = {}
+    for row in rows:
+        members.setdefault(row[group_column], Counter())[row[stratify_column] if stratify_column else ""] += 1
+    strata = [counts.most_common(1)[0][0] for counts in members.values()]
+    section_of = split_groups(list(members), fractions, seed, strata, contiguous)
+    sections = np.array([section_of[row[group_column]] for row in rows])
+    kept = ~_beside_later_section(sections, gap)
+
+    datalist: dict[str, Any] = {"labels": LABELS, "mode": mode, "min_area": min_area, "seed": seed}
+    datalist |= {"skipped": len(broken), "counts": {}, "leak": {}}
+    for index, name in enumerate(SECTIONS):
+        here = [
+            half | {"place": row["image"], "image": row["image"], "mask": row["mask"], "group": row[group_column]}
+            for row, pair, wanted in zip(rows, halves, kept & (sections == index))
+            for half in pair
+            if wanted
+        ]
+        datalist["counts"][name], datalist["leak"][name] = describe_section(name, here, "groups")
+        datalist[name] = [{key: half[key] for key in ITEM} for half in here]
+    return datalist
+
+
+def find_slices(dataset_dir: str | Path, pattern: str = "images/*") -> list[dict[str, str]]:
+    """Every picture (JPEG, PNG) of a folder, twice: an item for each side, without window or label.
+
+    Args:
+        dataset_dir: folder with the pictures.
+        pattern: which files, relative to it, with wildcards.
+
+    Raises:
+        ValueError: when the folder is absent or holds no pictures.
+    """
+    root = Path(dataset_dir)
+    if not root.is_dir():
+        raise ValueError(f"dataset_dir: expected a folder with pictures, {root.name!r} is not there")
+    files = [p for p in sorted(root.glob(pattern)) if p.suffix.lower() in PICTURES and not p.name.startswith(".")]
+    if not files:
+        raise ValueError(f"dataset_dir: expected {', '.join(PICTURES)} files at {pattern} in {root.name!r}, found none")
+    return [{"image": str(file), "side": side} for file in files for side in SIDES]
+
+
+def _read_rows(root: Path, index_file: str, columns: list[str], image: str, mask: str) -> list[dict[str, Any]]:
+    """Rows of the table, each with the paths ``image`` and ``mask``."""
+    path = root / index_file
+    if not path.is_file():
+        raise ValueError(f"index_file: expected a CSV file, {path.name} is not in the folder {root.name!r}")
+    with open(path, newline="", encoding="utf-8-sig") as file:
+        reader = csv.DictReader(file)
+        names = reader.fieldnames or []
+        rows = list(reader)
+    missing = [c for c in columns if c not in names]
+    if missing:
+        raise ValueError(f"{path.name}: expected the columns {', '.join(columns)}, missing {', '.join(missing)}")
+    if not rows:
+        raise ValueError(f"{path.name}: expected a row for each slice, got none")
+    patterns = {} if {"image", "mask"} <= set(names) else {"image": image, "mask": mask}
+    seen: dict[str, int] = {}
+    for line, row in enumerate(rows, start=2):
+        if not all((row[c] or "").strip() for c in columns):
+            raise ValueError(f"{path.name}, line {line}: expected values of {', '.join(columns)}, got an empty one")
+        values = {k: int(v) if isinstance(v, str) and v.strip().isdigit() else v for k, v in row.items() if k}
+        for key, pattern in patterns.items():
+            try:
+                row[key] = pattern.format(**values)
+            except (KeyError, IndexError, ValueError) as error:
+                raise ValueError(
+                    f"{key}_pattern: {pattern!r} does not fit {path.name}, line {line}, with the columns "
+                    f"{', '.join(names)}: {type(error).__name__} {error}"
+                ) from error
+        if row["image"] in seen:
+            raise ValueError(f"{path.name}, lines {seen[row['image']]} and {line}: the same slice is listed twice")
+        seen[row["image"]] = line
+    return rows
+
+
+def _read_slice(image_path: Path, mask_path: Path) -> tuple[np.ndarray, np.ndarray]:
+    image, mask = _read_picture(image_path, "image"), _read_picture(mask_path, "mask")
+    if image.shape != mask.shape:
+        raise ValueError(f"mask has the shape {mask.shape}, image {image.shape}")
+    return image.astype(np.float32), mask > 0
+
+
+def _read_picture(path: Path, what: str) -> np.ndarray:
+    if not path.is_file():
+        raise ValueError(f"{what} is not there")
+    try:
+        with Image.open(path) as picture:
+            return np.asarray(picture.convert("L") if len(picture.getbands()) > 1 else picture)
+    except (OSError, SyntaxError, ValueError) as error:  # PIL raises all three for broken files
+        raise ValueError(f"{what} is truncated or no picture") from error
+
+
+def _beside_later_section(sections: np.ndarray, gap: int) -> np.ndarray:
+    """Rows that have a row of a later section within ``gap`` rows."""
+    beside = np.zeros(len(sections), dtype=bool)
+    for distance in range(1, min(gap, len(sections) - 1) + 1):
+        beside[:-distance] |= sections[distance:] > sections[:-distance]
+        beside[distance:] |= sections[:-distance] > sections[distance:]
+    return beside

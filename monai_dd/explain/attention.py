@@ -1,0 +1,50 @@
+# Copyright (c) monai_dd contributors
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#     http://www.apache.org/licenses/LICENSE-2.0
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+"""The attention that a classifier computes with, as its explanation."""
+
+from __future__ import annotations
+
+import torch
+
+from monai_dd.explain.base import Explainer, choose_class
+from monai_dd.networks.nets import AttentionClassifier
+from monai_dd.utils.checks import check_option
+from monai_dd.utils.evaluation import evaluating, read_logits
+
+__all__ = ["AttentionExplainer"]
+
+
+class AttentionExplainer(Explainer):
+    r"""Attention :math:`\mu` of one level of an :class:`~monai_dd.networks.nets.AttentionClassifier` (Ron et al. 2022).
+
+    The map is the same for every class.
+
+    Args:
+        network: classifier with attended stages, in either of its forms.
+        level: ``fine``, ``coarse``, or ``level1``, ``level2``, ... between them.
+
+    Raises:
+        ValueError: for a network without attention, or a level that it does not have.
+    """
+
+    def __init__(self, network: AttentionClassifier, level: str = "fine") -> None:
+        if not getattr(network, "attend", ()):
+            kind = type(network).__name__
+            raise ValueError(f"network: expected an AttentionClassifier with attended stages, got {kind} without")
+        between = [f"level{i}" for i in range(1, len(network.attend) - 1)]
+        self.level = check_option("level", level, ["fine", *between, "coarse"])
+        self.network = network.with_attention()
+
+    def _explain(self, image: torch.Tensor, class_idx: int | torch.Tensor | None) -> torch.Tensor:
+        with torch.no_grad(), evaluating(self.network):
+            output = self.network(image)
+        choose_class(read_logits(output), class_idx)
+        return output[f"log_mu_{self.level}"].exp()

@@ -1,0 +1,71 @@
+# Copyright (c) monai_dd contributors
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#     http://www.apache.org/licenses/LICENSE-2.0
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+"""How well the order of a map's values separates the pixels of a mask from the others."""
+
+from __future__ import annotations
+
+import torch
+from monai.metrics import CumulativeIterationMetric
+
+from monai_dd.metrics.maps import pair_with_mask, rank_cells
+
+__all__ = ["PixelAveragePrecisionMetric", "compute_pixel_average_precision"]
+
+
+def compute_pixel_average_precision(relevance: torch.Tensor, mask: torch.Tensor, seed: int = 0) -> torch.Tensor:
+    r"""Average precision of the pixels of a mask under the order of a map, for each sample (Ron et al. 2022, Table 2).
+
+    :math:`\frac{1}{P} \sum_{k \,:\, y_k = 1} \frac{1}{k} \sum_{j \le k} y_j`, where :math:`y_k` says whether the pixel
+    of the :math:`k`-th highest value is one of the :math:`P` inside: the precision at each pixel found, averaged.
+    A map that says nothing scores about the share of the mask, a perfect one 1. Only the order of the values counts.
+
+    Equal values are ordered at random. The result depends on the seed and the sample alone, not on the batch.
+
+    Args:
+        relevance: map ``(B, 1, *S)``, resized to the mask by nearest neighbor.
+        mask: ``(B, 1, *M)``, positive inside.
+        seed: of the order among equal values.
+
+    Returns:
+        tensor of shape ``(B,)``; not-a-number where the mask is empty.
+
+    Raises:
+        ValueError: when the batches or numbers of axes differ, or the relevance holds not-a-number.
+    """
+    values, inside = pair_with_mask(relevance, mask)
+    hits = inside.gather(1, rank_cells(values, seed))
+    ranks = torch.arange(1, hits.shape[1] + 1, device=hits.device)
+    precision = hits.cumsum(1, dtype=torch.int32) / ranks  # counted in whole numbers, exact for any size
+    return (precision * hits).sum(1) / hits.sum(1)
+
+
+class PixelAveragePrecisionMetric(CumulativeIterationMetric):
+    """Pixel mAP: mean of :func:`compute_pixel_average_precision` over the samples of an epoch that have a mask.
+
+    Args:
+        seed: of the order among equal values.
+
+    Attributes:
+        better: direction in which the metric improves.
+    """
+
+    better = "higher"
+
+    def __init__(self, seed: int = 0) -> None:
+        super().__init__()
+        self.seed = seed
+
+    def _compute_tensor(self, y_pred: torch.Tensor, y: torch.Tensor) -> torch.Tensor:  # type: ignore[override]
+        return compute_pixel_average_precision(y_pred, y, self.seed)
+
+    def aggregate(self) -> float:
+        """Return the mean over samples with a mask; not-a-number when there is none."""
+        return float(self.get_buffer().nanmean())

@@ -1,0 +1,59 @@
+# Copyright (c) monai_dd contributors
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#     http://www.apache.org/licenses/LICENSE-2.0
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+"""Whether a map's maximum lies where it should."""
+
+from __future__ import annotations
+
+import torch
+from monai.metrics import CumulativeIterationMetric
+
+from monai_dd.metrics.maps import pair_with_mask
+
+__all__ = ["PointingGameMetric", "compute_pointing_game"]
+
+
+def compute_pointing_game(relevance: torch.Tensor, mask: torch.Tensor) -> torch.Tensor:
+    """Whether the maximum of the map lies inside the mask, for each sample (Zhang et al. 2018).
+
+    Where several pixels share the maximum, as the block below one cell of a coarse map always does, it is the share of
+    them that lies inside: what a random choice among them hits on average.
+
+    Args:
+        relevance: map ``(B, 1, *S)``, resized to the mask by nearest neighbor.
+        mask: ``(B, 1, *M)``, positive inside.
+
+    Returns:
+        tensor of shape ``(B,)``, 1 for a hit and 0 for a miss; not-a-number where the mask is empty.
+
+    Raises:
+        ValueError: when the batches or numbers of axes differ, or the relevance holds not-a-number.
+    """
+    values, inside = pair_with_mask(relevance, mask)
+    top = values == values.amax(1, keepdim=True)
+    share = (top & inside).sum(1) / top.sum(1)
+    return torch.where(inside.any(1), share, torch.nan)
+
+
+class PointingGameMetric(CumulativeIterationMetric):
+    """Mean of :func:`compute_pointing_game` over the samples of an epoch that have a mask.
+
+    Attributes:
+        better: direction in which the metric improves.
+    """
+
+    better = "higher"
+
+    def _compute_tensor(self, y_pred: torch.Tensor, y: torch.Tensor) -> torch.Tensor:  # type: ignore[override]
+        return compute_pointing_game(y_pred, y)
+
+    def aggregate(self) -> float:
+        """Return the mean over samples with a mask; not-a-number when there is none."""
+        return float(self.get_buffer().nanmean())

@@ -1,0 +1,90 @@
+# Copyright (c) monai_dd contributors
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#     http://www.apache.org/licenses/LICENSE-2.0
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+"""A region blanked out: what is left of an image when its tumor cannot be seen."""
+
+from __future__ import annotations
+
+import torch
+from monai.config.type_definitions import NdarrayOrTensor
+from monai.data import MetaTensor, get_track_meta
+from monai.transforms import Transform
+from monai.utils import TransformBackends, convert_to_tensor
+
+from monai_dd.utils.checks import check_option
+
+__all__ = ["FILLS", "BlankRegion", "blank_region"]
+
+FILLS = ("mean", "zero")
+
+
+def blank_region(image: torch.Tensor, region: torch.Tensor, fill: str = "mean") -> torch.Tensor:
+    """Replace the pixels of a region; the image itself is left alone.
+
+    Args:
+        image: ``(C, H, W)`` or ``(B, C, H, W)``.
+        region: ``(1, H, W)`` or ``(B, 1, H, W)``, positive inside.
+        fill: ``"mean"``: in each channel of each image the mean of the nonzero pixels outside the region, 0 if there
+            are none; ``"zero"``: 0.
+
+    Returns:
+        tensor of the shape and type of ``image``.
+
+    Raises:
+        ValueError: ``fill`` is unknown or ``region`` does not fit ``image``.
+    """
+    check_option("fill", fill, FILLS)
+    image = convert_to_tensor(image, track_meta=False)
+    region = convert_to_tensor(region, track_meta=False, device=image.device)
+    expected = (*image.shape[:-3], 1, *image.shape[-2:])
+    if image.ndim not in (3, 4) or tuple(region.shape) != expected:
+        shapes = f"image {tuple(image.shape)} and region {tuple(region.shape)}"
+        raise ValueError(f"region: expected (1, H, W) for (C, H, W) or (B, 1, H, W) for (B, C, H, W), got {shapes}")
+    inside = region > 0
+    if fill == "zero":
+        return image.masked_fill(inside, 0)
+    counted = ~inside & (image != 0)
+    values = image if image.is_floating_point() else image.float()
+    count = counted.sum(dim=(-2, -1), keepdim=True).clamp(min=1)
+    mean = values.masked_fill(~counted, 0).sum(dim=(-2, -1), keepdim=True) / count
+    return torch.where(inside, mean.to(image.dtype), image)
+
+
+class BlankRegion(Transform):
+    """Replace the pixels of a region by the mean of the rest of their channel, or by 0.
+
+    Args:
+        fill: ``"mean"`` or ``"zero"``, see :py:func:`blank_region`.
+
+    Raises:
+        ValueError: ``fill`` is unknown.
+    """
+
+    backend = [TransformBackends.TORCH]
+
+    def __init__(self, fill: str = "mean") -> None:
+        self.fill = check_option("fill", fill, FILLS)
+
+    def __call__(self, img: NdarrayOrTensor, region: NdarrayOrTensor) -> torch.Tensor:
+        """Blank one image.
+
+        Args:
+            img: ``(C, H, W)``.
+            region: ``(1, H, W)``, positive inside.
+
+        Returns:
+            image ``(C, H, W)``, a ``MetaTensor`` (a tensor when MONAI does not track metadata).
+
+        Raises:
+            ValueError: ``region`` does not fit ``img``.
+        """
+        img = convert_to_tensor(img, track_meta=get_track_meta())
+        blank = blank_region(img, region, self.fill)
+        return MetaTensor(blank).copy_meta_from(img) if isinstance(img, MetaTensor) else blank

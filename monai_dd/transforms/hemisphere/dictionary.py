@@ -1,0 +1,125 @@
+# Copyright (c) monai_dd contributors
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#     http://www.apache.org/licenses/LICENSE-2.0
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+"""Dictionary forms of the cut into halves and of the blanking of a region."""
+
+from __future__ import annotations
+
+from collections.abc import Hashable, Mapping
+from typing import Any
+
+from monai.config import KeysCollection
+from monai.transforms import InvertibleTransform, MapTransform
+
+from monai_dd.transforms.hemisphere.array import Hemisphere
+from monai_dd.transforms.hemisphere.blank import BlankRegion
+
+__all__ = ["BlankRegionD", "BlankRegionDict", "BlankRegiond", "HemisphereD", "HemisphereDict", "Hemisphered"]
+
+
+class Hemisphered(MapTransform, InvertibleTransform):
+    """Dictionary form of :py:class:`Hemisphere`: one window per item, for all keys.
+
+    The window is the item's own, if it has one; else it is found in the slice of the first key, on the item's side and,
+    where the mode needs it, with the item's mask. Nothing is added to the item.
+
+    Args:
+        keys: keys of the slices ``(C, H, W)`` to cut; the mask may be one of them.
+        mode: ``"boundary"``, ``"midline"`` or ``"matched"``.
+        side_key: key of the side, ``"image_left"`` or ``"image_right"``.
+        mask_key: key of the mask ``(1, H, W)`` of the tumor.
+        window_key: key of the columns ``(start, stop)`` to keep.
+        threshold: fraction of the slice's maximum that foreground exceeds.
+        allow_missing_keys: do not raise when one of ``keys`` is missing.
+    """
+
+    backend = Hemisphere.backend
+
+    def __init__(
+        self,
+        keys: KeysCollection,
+        mode: str = "midline",
+        side_key: str = "side",
+        mask_key: str = "mask",
+        window_key: str = "window",
+        threshold: float = 0.0,
+        allow_missing_keys: bool = False,
+    ) -> None:
+        super().__init__(keys, allow_missing_keys)
+        self.hemisphere = Hemisphere(mode, threshold=threshold)
+        self.side_key = side_key
+        self.mask_key = mask_key
+        self.window_key = window_key
+
+    def __call__(self, data: Mapping[Hashable, Any]) -> dict[Hashable, Any]:
+        """Cut the slice of every key.
+
+        Raises:
+            ValueError: the item has neither window nor side, or as :py:class:`Hemisphere` raises.
+        """
+        d = dict(data)
+        keys = list(self.key_iterator(d))
+        window = d.get(self.window_key)
+        if window is None and keys:
+            if d.get(self.side_key) is None:
+                raise ValueError(f"item: expected {self.window_key!r} or {self.side_key!r}, got neither")
+            window = self.hemisphere.window(d[keys[0]], d.get(self.mask_key), d[self.side_key])
+        for key in keys:
+            d[key] = self.hemisphere(d[key], window=window)
+        return d
+
+    def inverse(self, data: Mapping[Hashable, Any]) -> dict[Hashable, Any]:
+        """Put the map of every key back at its place."""
+        d = dict(data)
+        for key in self.key_iterator(d):
+            d[key] = self.hemisphere.inverse(d[key])
+        return d
+
+
+class BlankRegiond(MapTransform):
+    """Dictionary form of :py:class:`BlankRegion`.
+
+    Args:
+        keys: keys of the images ``(C, H, W)`` to blank.
+        region_key: key of the region ``(1, H, W)``, positive inside.
+        fill: ``"mean"`` or ``"zero"``.
+        allow_missing_keys: do not raise when one of ``keys`` is missing.
+    """
+
+    backend = BlankRegion.backend
+
+    def __init__(
+        self,
+        keys: KeysCollection,
+        region_key: str = "region",
+        fill: str = "mean",
+        allow_missing_keys: bool = False,
+    ) -> None:
+        super().__init__(keys, allow_missing_keys)
+        self.blank = BlankRegion(fill)
+        self.region_key = region_key
+
+    def __call__(self, data: Mapping[Hashable, Any]) -> dict[Hashable, Any]:
+        """Blank the region in the image of every key.
+
+        Raises:
+            KeyError: the item has no region.
+        """
+        d = dict(data)
+        if self.region_key not in d:
+            raise KeyError(f"item: expected the region under {self.region_key!r}, got none")
+        region = d[self.region_key]
+        for key in self.key_iterator(d):
+            d[key] = self.blank(d[key], region)
+        return d
+
+
+HemisphereD = HemisphereDict = Hemisphered
+BlankRegionD = BlankRegionDict = BlankRegiond

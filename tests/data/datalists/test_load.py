@@ -1,0 +1,76 @@
+# Copyright (c) monai_dd contributors
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#     http://www.apache.org/licenses/LICENSE-2.0
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+"""Tests of how a section of a data list is loaded."""
+
+from __future__ import annotations
+
+import json
+
+from parameterized import parameterized
+
+from monai_dd.data.datalists import load_datalist
+from tests.data.datalists.small_brats import InFolder
+
+
+class TestLoad(InFolder):
+    def setUp(self):
+        super().setUp()
+        self.file = self.root / "datalist.json"
+        for name in ("a_t1.nii", "a_t2.nii", "m.nii.gz"):
+            (self.root / name).touch()
+        (self.root / "series").mkdir()
+
+    def write(self, *items: dict) -> None:
+        self.file.write_text(json.dumps({"labels": {}, "training": items, "validation": []}))
+
+    def test_paths_are_made_absolute(self):
+        self.write({"image": "series", "mask": "m.nii.gz", "label": 1}, {"image": "a_t1.nii"})
+        got = load_datalist(self.file, "training", self.root)
+        series = {"image": f"{self.root}/series", "mask": f"{self.root}/m.nii.gz", "label": 1}
+        self.assertEqual(got, [series, {"image": f"{self.root}/a_t1.nii"}])
+        self.assertEqual(load_datalist(self.file, "validation", self.root), [])
+
+    def test_several_files_and_volumes_of_one(self):
+        self.write({"image": ["a_t1.nii", "a_t2.nii"], "slice": 3}, {"image": ["m.nii.gz#1", "m.nii.gz#0"]})
+        got = load_datalist(self.file, "training", self.root)
+        self.assertEqual(got[0], {"image": [f"{self.root}/a_t1.nii", f"{self.root}/a_t2.nii"], "slice": 3})
+        self.assertEqual(got[1], {"image": [f"{self.root}/m.nii.gz#1", f"{self.root}/m.nii.gz#0"]})
+
+    def test_other_number_signs_are_part_of_the_path(self):
+        (self.root / "study#1").mkdir()
+        self.write({"image": "study#1"})
+        self.assertEqual(load_datalist(self.file, "training", self.root), [{"image": f"{self.root}/study#1"}])
+
+    def test_no_file(self):
+        with self.assertRaisesRegex(
+            ValueError, "gone.json is not there; make it with python -m monai_dd.data.datalists"
+        ):
+            load_datalist(self.root / "gone.json", "training", self.root)
+
+    @parameterized.expand(["test", "labels"])
+    def test_no_section(self, section):
+        self.write()
+        message = rf"^datalist.json: expected the section '{section}', got \['training', 'validation'\]$"
+        with self.assertRaisesRegex(ValueError, message):
+            load_datalist(self.file, section, self.root)
+
+    @parameterized.expand([("{", "expected JSON, datalist.json is none"), ("[]", "expected the section")])
+    def test_no_data_list(self, content, message):
+        self.file.write_text(content)
+        with self.assertRaisesRegex(ValueError, message):
+            load_datalist(self.file, "training", self.root)
+
+    def test_wrong_folder(self):
+        self.write({"image": ["a_t1.nii", "gone.nii#1"], "mask": "Doe.nii"}, {"image": "gone.nii#2"})
+        with self.assertRaises(ValueError) as caught:
+            load_datalist(self.file, "training", self.root)
+        self.assertIn("2 of 3 images and masks in the section 'training' of datalist.json", str(caught.exception))
+        self.assertNotIn("Doe", str(caught.exception))
