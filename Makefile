@@ -33,6 +33,7 @@ test-slow: setup
 bench: setup
 	$(PY) -m pip install -q cvxpylayers
 	$(IN_ENV) $(PY) benchmarks/closed_form.py
+	$(IN_ENV) $(PY) benchmarks/training_step.py
 
 lint: setup
 	$(PY) -m black --check -q . && $(PY) -m isort --check -q . && $(PY) -m ruff check .

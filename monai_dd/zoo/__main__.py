@@ -8,16 +8,31 @@
 # WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
 # See the License for the specific language governing permissions and
 # limitations under the License.
-"""Command line of the zoo: ``python -m monai_dd.zoo compose --help``."""
+"""Command line of the zoo: ``python -m monai_dd.zoo --help``."""
 
 from __future__ import annotations
 
 import argparse
 import sys
 
+from monai_dd.visualize.tables import format_table, read_runs, summarize_runs
 from monai_dd.zoo.compose import compose_bundle
+from monai_dd.zoo.runs import RunSpec, run_variants
 
 __all__ = ["main"]
+
+
+def _compose(args: argparse.Namespace, _: list[str]) -> None:
+    print(compose_bundle(args.bundle_root, args.overlays, args.output_dir, args.model_file, args.data_source))
+
+
+def _runs(args: argparse.Namespace, options: list[str]) -> None:
+    specs = [RunSpec.parse(text) for text in args.variants]
+    path = run_variants(
+        args.bundle_root, specs, args.seeds, args.output_dir, args.overlays, args.evaluate, args.split, options
+    )
+    print(format_table(summarize_runs(read_runs(path))))
+    print(f"percent, mean ± standard deviation over seeds, split {args.split}; every value: {path}")
 
 
 def main(argv: list[str] | None = None) -> int:
@@ -30,9 +45,35 @@ def main(argv: list[str] | None = None) -> int:
     compose.add_argument("--output_dir", required=True, help="folder of the new bundle; must not exist")
     compose.add_argument("--model_file", help="weights to take along as models/model.pt")
     compose.add_argument("--data_source", help="what the weights were trained on, for metadata.json")
-    args = parser.parse_args(argv)
+    compose.set_defaults(run=_compose)
+    runs = commands.add_parser(
+        "runs",
+        help="train and evaluate several variants with several seeds, and print the table",
+        description="Train and evaluate several variants with several seeds, one after the other, and print mean and "
+        "standard deviation over the seeds. What is there already is not run again. Options that are not listed here, "
+        "such as --epochs 3, go to every 'python -m monai.bundle run'.",
+        allow_abbrev=False,
+    )
+    runs.add_argument("--bundle_root", default=".", help="the bundle (default: this folder)")
+    runs.add_argument(
+        "--variants",
+        nargs="+",
+        required=True,
+        metavar="VARIANT[:WEIGHTS_OF][+OVERLAY...]",
+        help="overlays in the order in which they run, the baseline first; behind ':' the variant whose weights are "
+        "evaluated instead of training; behind '+' overlays for its evaluation",
+    )
+    runs.add_argument("--seeds", nargs="+", type=int, default=[0, 1, 2], help="seeds (default: 0 1 2)")
+    runs.add_argument("--overlays", nargs="*", default=[], help="configurations behind the variant, in order")
+    runs.add_argument("--evaluate", nargs="+", default=["evaluate"], help="configurations that evaluate")
+    runs.add_argument("--split", default="validation", help="section that is evaluated (default: validation)")
+    runs.add_argument("--output_dir", required=True, help="folder of all runs")
+    runs.set_defaults(run=_runs)
+    args, options = parser.parse_known_args(argv)
+    if options and args.command != "runs":
+        parser.error(f"unrecognized arguments: {' '.join(options)}")
     try:
-        print(compose_bundle(args.bundle_root, args.overlays, args.output_dir, args.model_file, args.data_source))
+        args.run(args, options)
     except (ValueError, OSError) as error:
         print(f"error: {error}", file=sys.stderr)
         return 2

@@ -1,0 +1,227 @@
+# Copyright (c) monai_dd contributors
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#     http://www.apache.org/licenses/LICENSE-2.0
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+"""Every variant of the BraTS bundle trains an epoch on phantoms, evaluates and infers, and leaves sane results."""
+
+from __future__ import annotations
+
+import csv
+import json
+import shutil
+from pathlib import Path
+
+import numpy as np
+import torch
+from ignite.engine import Events
+from matplotlib.image import imread
+from parameterized import parameterized
+from PIL import Image
+
+from monai_dd.data.datalists import load_datalist
+from monai_dd.data.datalists.__main__ import main as write_datalist
+from tests.bundles.setting import BRATS, InFolder, parser, phantoms, prepare, read_metrics, run, variants_of
+
+EXACT = ("variant_exact", "variant_cvx", "variant_four_level")  # agreement holds for every image, trained or not
+ONE_MAP = ("variant_baseline", "variant_tau_fine_gated", "variant_tau_coarse_gated")  # one map under both names
+LEVELS = ("fine", "coarse")
+METRICS = {
+    *("val_balanced_accuracy", "val_auc", "val_auc_blanked", "val_consistency_gap"),
+    *(f"val_{metric}_{level}" for metric in ("pixel_ap", "pointing", "entropy") for level in LEVELS),
+}
+RIVALS = [*(f"{cam}_{level}" for cam in ("gradcam", "hirescam") for level in LEVELS)]
+CONTROLS = ["random", "gaussian", "smoothed_intensity"]
+
+
+def _run(*names: str, work: Path, **override):
+    return run(*names, work=work, root=BRATS, **override)
+
+
+class TestVariants(InFolder):
+    @parameterized.expand(variants_of(BRATS))
+    def test_trains_evaluates_and_infers(self, variant):
+        _run("train", variant, work=self.work)
+        weights = torch.load(self.work / "models" / "model.pt", weights_only=True)
+        self.assertTrue(all(torch.isfinite(w).all() for w in weights.values() if w.is_floating_point()))
+
+        shutil.rmtree(self.work / "eval")
+        _run("train", "evaluate", variant, work=self.work)
+        metrics = read_metrics(self.work / "eval" / "metrics.csv")
+        self.assertEqual(set(metrics), METRICS)
+        self.assertTrue(all(0 <= value <= 1 + 1e-6 for value in metrics.values()), metrics)
+        if variant in (*EXACT, *ONE_MAP):
+            self.assertLess(metrics["val_consistency_gap"], 1e-5)  # float32 sums over up to 4096 cells
+        else:
+            self.assertGreater(metrics["val_consistency_gap"], 1e-6)  # nothing yet makes the levels agree
+        self._check_figures()
+
+        shutil.rmtree(self.work / "eval")
+        patient = next(p for p in sorted(phantoms(BRATS).iterdir()) if p.is_dir())
+        alone = self.work / "alone"
+        shutil.copytree(patient, alone / patient.name, ignore=shutil.ignore_patterns("*seg*"))  # no mask is needed
+        _run("inference", variant, work=self.work, dataset_dir=str(alone), max_figures=2)
+        with open(self.work / "eval" / "predictions.csv", newline="") as file:
+            rows = list(csv.reader(file))
+        self.assertEqual(len({row[0] for row in rows}), len(rows), "each half has a name of its own")
+        self.assertEqual({row[0].split(":")[-1] for row in rows}, {"image_left", "image_right"})
+        self.assertTrue(all(abs(float(row[1]) + float(row[2]) - 1) < 1e-5 for row in rows))
+
+    def _check_figures(self) -> None:
+        figures = sorted((self.work / "eval" / "figures").iterdir())
+        items = load_datalist(phantoms(BRATS) / "datalist.json", "validation", phantoms(BRATS))
+        self.assertEqual(len(figures), min(16, len(items)))
+        for figure in figures:
+            picture = imread(figure)[..., :3]
+            self.assertTrue(0.25 < picture.shape[0] / picture.shape[1] < 0.5, picture.shape)  # three square panels
+            self.assertGreater(picture.std(), 0.05, "not a blank page")
+
+
+class TestOverlays(InFolder):
+    def test_rivals(self):
+        _run("train", "variant_baseline", work=self.work)
+        _run("train", "evaluate", "evaluate_rivals", "variant_baseline", work=self.work)
+        metrics = read_metrics(self.work / "eval" / "metrics.csv")
+        expected = {f"val_{metric}_{name}" for metric in ("pixel_ap", "pointing") for name in [*RIVALS, *CONTROLS]}
+        self.assertEqual(set(metrics), METRICS | expected)
+        # what knows no network does not depend on it
+        _run("train", "evaluate", "evaluate_rivals", "variant_baseline", work=self.work, seed=1)
+        again = read_metrics(self.work / "eval" / "metrics.csv")
+        for name in CONTROLS:
+            self.assertEqual(metrics[f"val_pixel_ap_{name}"], again[f"val_pixel_ap_{name}"])
+
+    def test_recipe_chooses_its_schedule_by_the_network(self):
+        for variant, epochs, rate in (("variant_baseline", 40, 0.004), ("variant_exact", 8, 0.001)):
+            config = parser("train", variant, "recipe", root=BRATS)
+            self.assertEqual(config.get_parsed_content("epochs"), epochs)
+            self.assertEqual(config.get_parsed_content("learning_rate"), rate)
+
+    @parameterized.expand(["variant_baseline", "variant_exact"])
+    def test_recipe_trains(self, variant):
+        workflow = _run("train", variant, "recipe", work=self.work, epochs=2)
+        optimizer = workflow.parser.get_parsed_content("optimizer")
+        self.assertIsInstance(optimizer, torch.optim.AdamW)
+        trained = {p for group in optimizer.param_groups for p in group["params"]}
+        network = workflow.parser.get_parsed_content("network_def")
+        self.assertEqual(trained, {p for p in network.parameters() if p.requires_grad})
+        gates = set(network.units.parameters())
+        self.assertTrue(
+            all(group["weight_decay"] == 0 for group in optimizer.param_groups if gates & set(group["params"]))
+        )
+        self.assertEqual(workflow.parser.get_parsed_content("loss").label_smoothing, 0.05)
+        # the cycle is over: the last rate is far below the first
+        self.assertTrue(all(group["lr"] < group["initial_lr"] / 100 for group in optimizer.param_groups))
+
+    def test_recipe_resumes(self):
+        stopped = _run("train", "variant_exact", "recipe", work=self.work, epochs=4, **{"train#trainer#max_epochs": 2})
+        rates = [group["lr"] for group in stopped.parser.get_parsed_content("optimizer").param_groups]
+        workflow = _run("train", "variant_exact", "recipe", work=self.work, epochs=4, resume=True)
+        self.assertEqual(workflow.parser.get_parsed_content("train#trainer").state.epoch, 4)
+        # the cycle went on where it was, and is over
+        after = workflow.parser.get_parsed_content("optimizer").param_groups
+        self.assertTrue(all(group["lr"] < rate / 100 for group, rate in zip(after, rates)))
+
+    def test_freeze(self):
+        _run("train", "variant_baseline", work=self.work, model_name="baseline.pt")
+        start = torch.load(self.work / "models" / "baseline.pt", weights_only=True)
+        _run("train", "variant_dual_gated", work=self.work, freeze=True)
+        end = torch.load(self.work / "models" / "model.pt", weights_only=True)
+        learned = [k for k in start if k.startswith("encoder.") and not k.endswith(("_mean", "_var", "_tracked"))]
+        self.assertGreater(len(learned), 20)
+        for key in learned:
+            torch.testing.assert_close(start[key], end[key], rtol=0, atol=0)
+        self.assertFalse(torch.equal(start["heads.bottleneck.weight"], end["heads.bottleneck.weight"]))
+
+    def test_plateau_lowers_the_rate(self):
+        override = {"epochs": 4, "lr_scheduler#patience": 0, "lr_scheduler#threshold": 10.0}
+        workflow = _run("train", "variant_baseline", work=self.work, **override)
+        # the first epoch is the best by definition, each of the next three lowers the rate by ten
+        self.assertAlmostEqual(workflow.parser.get_parsed_content("optimizer").param_groups[0]["lr"], 1e-6)
+
+    def test_fixed_means(self):
+        item = load_datalist(phantoms(BRATS) / "datalist.json", "training", phantoms(BRATS))[0]
+        raw = prepare("train", work=self.work, root=BRATS).parser.get_parsed_content("load")(item)["image"]
+        workflow = prepare("train", "fixed_means", work=self.work, root=BRATS)
+        got = workflow.parser.get_parsed_content("intensity")({"image": raw.clone()})["image"]
+        torch.testing.assert_close(got[2], (raw[2] - 166.14) / 759.83)
+        _run("train", "fixed_means", "variant_exact", work=self.work)
+
+    def test_bfloat16_on_the_cpu_is_for_training_only(self):
+        workflow = prepare("train", "cpu_bfloat16", work=self.work, root=BRATS)
+        trainer = workflow.parser.get_parsed_content("train#trainer")
+        kinds = []
+
+        def note(module, _inputs, output):
+            kinds.append((torch.is_grad_enabled(), output.dtype))
+
+        workflow.parser.get_parsed_content("network_def").encoder.stages[0].register_forward_hook(note)
+        workflow.run()
+        self.assertEqual(set(kinds), {(True, torch.bfloat16), (False, torch.float32)})
+        self.assertTrue(np.isfinite(trainer.state.metrics["train_loss"]))
+
+
+class TestSlices(InFolder):
+    """2D pictures with masks."""
+
+    def _write(self) -> Path:
+        data = self.work / "data"
+        (data / "images").mkdir(parents=True)
+        (data / "masks").mkdir()
+        rng = np.random.default_rng(0)
+        rows, columns = np.mgrid[:80, :80]
+        head = (rows - 40) ** 2 + (columns - 40) ** 2 < 34**2
+        lines = ["slice,diagnosis,block"]
+        for number in range(24):
+            center = (40, 22 if number % 2 else 58)
+            tumor = (rows - center[0]) ** 2 + (columns - center[1]) ** 2 < 8**2
+            picture = head * rng.uniform(60, 110, head.shape) + 110 * tumor
+            Image.fromarray(picture.astype(np.uint8)).save(data / "images" / f"{number:04d}.jpg")
+            Image.fromarray((255 * tumor).astype(np.uint8)).save(data / "masks" / f"{number:04d}.png")
+            lines.append(f"{number},glioma,{number // 3}")
+        (data / "index.csv").write_text("\n".join(lines) + "\n")
+        self.assertEqual(write_datalist(["slices", "--dataset_dir", str(data)]), 0)
+        return data
+
+    def test_trains_evaluates_and_infers(self):
+        data = self._write()
+        options = {"work": self.work, "dataset_dir": str(data), "cache_dir": str(self.work / "cache")}
+        workflow = _run("train", "variant_exact", "t1c_slices", "recipe", **options, epochs=1)
+        self.assertEqual(workflow.parser.get_parsed_content("validate#dataset")[0]["image"].shape, (1, 64, 64))
+        _run("train", "evaluate", "variant_exact", "t1c_slices", **options, split="test")
+        self.assertEqual(set(read_metrics(self.work / "eval" / "metrics.csv")), METRICS)
+        _run("inference", "variant_exact", "t1c_slices", work=self.work, dataset_dir=str(data))
+        with open(self.work / "eval" / "predictions.csv", newline="") as file:
+            self.assertEqual(len(list(csv.reader(file))), 2 * 24)
+
+    def test_mask_is_cut_like_the_image(self):
+        data = self._write()
+        override = {"work": self.work, "dataset_dir": str(data), "cache_dir": str(self.work / "cache")}
+        workflow = prepare("train", "evaluate", "variant_exact", "t1c_slices", root=BRATS, **override)
+        for item in workflow.parser.get_parsed_content("validate#dataset"):
+            self.assertEqual(bool(item["mask"].any()), item["label"] == 1)
+            self.assertFalse((item["image"][item["mask"] > 0] == 0).all() and item["label"] == 1)
+        sections = json.loads((data / "datalist.json").read_text())
+        self.assertEqual({i["label"] for i in sections["validation"]}, {0, 1})
+
+
+class TestFineTuning(InFolder):
+    @parameterized.expand(["variant_dual", "variant_exact", "variant_four_level", "variant_dual_gated"])
+    def test_starts_from_the_baseline(self, variant):
+        _run("train", "variant_baseline", work=self.work, model_name="baseline.pt")
+        baseline = torch.load(self.work / "models" / "baseline.pt", weights_only=True)
+        workflow = prepare("train", variant, work=self.work, root=BRATS)
+        trainer = workflow.parser.get_parsed_content("train#trainer")
+        start: dict[str, torch.Tensor] = {}
+
+        def note() -> None:
+            start.update({k: w.clone() for k, w in trainer.network.state_dict().items()})
+
+        trainer.add_event_handler(Events.ITERATION_STARTED(once=1), note)
+        workflow.run()
+        for key in (k for k in baseline if k.startswith("encoder.")):
+            torch.testing.assert_close(start[key], baseline[key], rtol=0, atol=0)
