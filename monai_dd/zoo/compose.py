@@ -96,6 +96,10 @@ def _describe(
     metadata["changelog"][metadata["version"]] = f"composed of {origin}, {weights}"
     if "image_size" in config:
         metadata["network_data_format"]["inputs"]["image"]["spatial_shape"] = list(config["image_size"])
+    channels = network.get("encoder", {}).get("in_channels")
+    image = metadata["network_data_format"]["inputs"]["image"]
+    if channels is not None and channels != image["num_channels"]:
+        image |= {"num_channels": channels, "channel_def": {str(i): f"channel {i}" for i in range(channels)}}
     if data_source is not None:
         metadata["data_source"] = data_source
     path.write_text(json.dumps(metadata, indent=4) + "\n")

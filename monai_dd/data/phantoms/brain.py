@@ -77,10 +77,11 @@ def create_brain_phantom(
     kinds = tissues.healthy()
     labels = np.zeros(len(depth), np.uint8)
     if tumor:
-        white, fluid = tissues.shares[2:4].sum(0), tissues.shares[0]
+        white, fluid = tissues.shares[2] + 0.4 * tissues.shares[3], tissues.shares[0]
         labels = tumor_labels(tumor, position, healthy, white, fluid, shape_rng)
+        strength = np.clip(0.8 + 0.12 * NoiseField(shape_rng, 15.0)(*position), 0.5, 0.98)
         for kind, label in TUMOR_LABELS.items():
-            tissues.paint(kind, np.where(labels == label, -99, 99), 0.8 if kind == "edema" else 0.95)
+            tissues.paint(kind, np.where(labels == label, -99, 99), strength)
     images = scan_brain(tissues.shares, inside, position, spacing, scan_rng, noise)
 
     side = None if tumor is None else ("left" if tumor.side > 0 else "right")

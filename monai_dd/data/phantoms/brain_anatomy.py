@@ -41,7 +41,7 @@ _CISTERNS = (
     Ellipsoid((0, 27, -3), (9, 5, 7)),  # quadrigeminal
 )
 _FOURTH = Ellipsoid((0, 23, -32), (6, 4, 9))
-_SINUS = 3.2  # radius of the superior sagittal sinus in mm
+_SINUS = 2.6  # radius of the superior sagittal sinus in mm
 
 
 def paint_anatomy(
@@ -67,10 +67,9 @@ def paint_anatomy(
     below = np.minimum(stem, cerebellum) - np.maximum(cerebrum_distance(x, y, z), -6)
     above = below > 0
     cortex = fold_cortex(x, y, z, hull, patient, cortex_rng)
-    pia = np.minimum(cortex.pia, np.where(z < 4, below - np.float32(patient.atrophy), 99))
+    pia = np.minimum(cortex.pia, np.where((z < -5) & (y > 2), below - np.float32(patient.atrophy), 99))
     pia = np.where(above, pia, 99).astype(np.float32)
-    deep = np.maximum(12 - np.hypot(np.hypot(x, (y - 4) * 0.8), z - 4) * 0.45, 0)  # no cortex around the thalami
-    tissues.paint("gray_matter", pia + deep - np.float32(patient.cortex))
+    tissues.paint("gray_matter", pia - np.float32(patient.cortex))
     for center, radii, share in _NUCLEI:
         tissues.paint("deep_gray", Ellipsoid(center, radii).distance(side, y, z), share)
     _paint_below(tissues, hull, position, stem, cerebellum, above, folia_rng)
@@ -91,7 +90,7 @@ def _paint_below(
     """Cerebellum with its folia, thin leaves that lie like shells around the fourth ventricle."""
     x, y, z = position
     leaf = np.hypot(np.hypot(x * 0.8, y - 20), z + 26) + 1.5 * NoiseField(rng, 18.0)(x, y, z)
-    stripes = 0.72 + 0.28 * np.cos(leaf * np.float32(2 * np.pi / 5.5))
+    stripes = 0.78 + 0.22 * np.cos(leaf * np.float32(2 * np.pi / 4.5))
     folia = np.where(above | (stem < 0), 99, np.maximum(cerebellum, -hull - 20))
     core = Ellipsoid((13, 33, -36), (15, 10, 8)).distance(np.abs(x), y, z)
     tissues.paint("gray_matter", np.maximum(folia, -core), stripes)
@@ -111,7 +110,7 @@ def _paint_fluid(tissues: Tissues, position: list[Array], pia: Array, patient: B
     ventricles = np.maximum(np.minimum(*lateral), 0.7 - side)
     tissues.paint("edema", ventricles - 1.5, 0.25)
     tissues.paint("csf", ventricles)
-    tissues.paint("csf", Ellipsoid((0, 4, -2), (1.8 * size, 14, 9)).distance(x, y, z))
+    tissues.paint("csf", Ellipsoid((0, 4, 0), (1.8 * size, 13, 8)).distance(x, y, z))
     tissues.paint("csf", _FOURTH.distance(x, y, z))
 
 

@@ -57,24 +57,26 @@ def fold_cortex(x: Array, y: Array, z: Array, depth: Array, patient: BrainPatien
         Distances at the points.
     """
     norm = np.sqrt((x / 64) ** 2 + (y / 80) ** 2 + ((z - 4) / 62) ** 2)
-    stretch = np.clip(norm, 0.35, 1) ** np.float32(-0.7)
+    stretch = np.clip(norm, 0.35, 1) ** np.float32(-0.5)
     u, v, w = x * stretch, y * stretch, (z - 4) * stretch
-    common, own = (NoiseField(rng, 23.0, 0.22) for _ in range(2))
+    common, own = (NoiseField(rng, 22.0, 0.28) for _ in range(2))
     wave = common(np.abs(u), v, w) + 0.7 * own(u, v, w)
     steepness = np.hypot(common.slope(np.abs(u), v, w), 0.7 * own.slope(u, v, w))
     sheet = np.abs(wave) / (np.maximum(steepness, np.float32(0.08)) * stretch)
     clouds = NoiseField(rng, 45.0, 0.5)
-    bottom = 15 + 5 * clouds(x, y, z)
-    sulcus = np.hypot(sheet, np.maximum(depth - bottom, 0))
+    bottom = np.clip(20 + 6 * clouds(x, y, z), 10, 30)
     wobble = 1.2 * clouds(z, x, y)
 
     fissure = _longitudinal_fissure(x + wobble * np.clip(depth / 15, 0, 1), y, z)
-    sylvian = _sylvian_fissure(np.abs(x) + wobble, y + wobble, z)
-    taper = np.clip(1.4 - depth / bottom, 0.25, 1.4)
+    sylvian = _sylvian_fissure(np.abs(x) + wobble, y + 2 * wobble, z)
+    below = np.minimum(depth, np.minimum(fissure + 4, sylvian + 8))  # sulci start from the fissures too
+    center = np.sqrt((x / 40) ** 2 + ((y - 4) / 50) ** 2 + ((z - 10) / 24) ** 2)  # no folds around the thalami
+    sulcus = np.hypot(sheet, np.maximum(below - bottom, 40 * np.maximum(1 - center, 0)))
+    taper = np.clip(1.1 - depth / bottom, 0.15, 1.1)
     width = np.float32(patient.atrophy) * (1 + 0.3 * clouds(y, z, x))
-    pia = np.minimum(depth - 0.7 * np.abs(width), sulcus - 0.75 * width * taper)
+    pia = np.minimum(depth - 0.6 * np.abs(width), sulcus - 0.6 * width * taper)
     pia = np.minimum(pia, fissure - 0.8 * np.float32(patient.atrophy))
-    pia = np.minimum(pia, sylvian - 1.3 * np.float32(patient.atrophy))
+    pia = np.minimum(pia, sylvian - np.float32(patient.atrophy))
     return Cortex(pia, fissure, sylvian)
 
 
@@ -90,6 +92,6 @@ def _sylvian_fissure(side: Array, y: Array, z: Array) -> Array:
     wall = 37 - 4 * ((y + 3) / 22) ** 2
     beyond = (np.hypot((y + 3) / 22, (z - 3) / 15) - 1) * 15
     insula = np.hypot(side - wall, np.maximum(beyond, 0))
-    plane = (z - 6 - 0.45 * y) / np.float32(np.hypot(1, 0.45))
-    cleft = np.hypot(plane, np.hypot(np.maximum(37 - side, 0), np.maximum(np.abs(y - 2) - 32, 0)))
+    plane = (y - 1.1 * (z - 4)) / np.float32(np.hypot(1, 1.1))
+    cleft = np.hypot(plane, np.hypot(np.maximum(37 - side, 0), np.maximum(np.abs(z - 5) - 17, 0)))
     return np.minimum(insula, cleft)

@@ -21,11 +21,11 @@ __all__ = ["BRAIN_STEM", "cerebellum_distance", "cerebrum_distance", "hull_dista
 BRAIN_STEM = Tube([(0, 9, -6), (0, 5, -24), (0, 13, -44), (0, 20, -70)], [13, 14.5, 9, 7])
 """Midbrain, pons and medulla."""
 
-_CEREBRUM = Ellipsoid((0, 0, 6), (66, 81, 62), exponent=2.15)
-_TEMPORAL = Ellipsoid((40, -12, -20), (23, 36, 21), exponent=2.2)
-_OCCIPITAL = Ellipsoid((32, 36, -10), (28, 42, 18), exponent=2.2)
-_BASE = Ellipsoid((0, 0, -6), (26, 24, 13))
-_CEREBELLUM = (Ellipsoid((24, 42, -36), (27, 27, 20), exponent=2.2), Ellipsoid((0, 46, -34), (14, 25, 18)))
+_CEREBRUM = Ellipsoid((0, 0, 6), (64, 80, 61), exponent=2.15)
+_TEMPORAL = Ellipsoid((37, -10, -20), (24, 36, 22), exponent=2.2)
+_OCCIPITAL = Ellipsoid((27, 38, -7), (31, 40, 17))
+_BASE = Ellipsoid((0, 2, -8), (27, 28, 14))
+_CEREBELLUM = (Ellipsoid((24, 42, -36), (28, 27, 21)), Ellipsoid((0, 38, -31), (15, 25, 21)))
 
 
 def smooth_union(first: Array, second: Array, width: float) -> Array:
@@ -37,7 +37,7 @@ def smooth_union(first: Array, second: Array, width: float) -> Array:
 def cerebrum_distance(x: Array, y: Array, z: Array) -> Array:
     """Signed distance in mm to the surface of the cerebrum, negative inside; narrower in front than behind."""
     side = np.abs(x) * (1 - np.float32(0.0011) * np.minimum(y, 45))
-    floor = np.where(y < 0, -13 - 0.05 * (y + 50), -13 - 0.1 * np.maximum(y - 30, 0)).astype(np.float32)
+    floor = np.where(y < 0, -21 + 0.08 * np.minimum(side, 30), -16).astype(np.float32)
     upper = np.maximum(_CEREBRUM.distance(side, y, z), floor - z)
     lower = smooth_union(_TEMPORAL.distance(side, y, z), _OCCIPITAL.distance(side, y, z), 8)
     lower = np.minimum(lower, _BASE.distance(x, y, z))
@@ -52,5 +52,5 @@ def cerebellum_distance(x: Array, y: Array, z: Array) -> Array:
 
 def hull_distance(x: Array, y: Array, z: Array) -> Array:
     """Signed distance in mm to the surface of the whole brain, negative inside."""
-    brain = np.minimum(cerebrum_distance(x, y, z), BRAIN_STEM.distance(x, y, z))
-    return smooth_union(brain, cerebellum_distance(x, y, z), 3)
+    brain = smooth_union(cerebrum_distance(x, y, z), cerebellum_distance(x, y, z), 16)
+    return smooth_union(brain, BRAIN_STEM.distance(x, y, z), 3)

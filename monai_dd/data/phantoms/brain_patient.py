@@ -75,5 +75,5 @@ def draw_brain_patient(rng: np.random.Generator) -> BrainPatient:
         asymmetry=float(rng.normal(0, 0.012)),
         ventricles=float(0.75 + 0.5 * age + rng.uniform(0, 0.25)),
         atrophy=float(0.7 + 0.7 * age + rng.uniform(0, 0.2)),
-        cortex=float(3.1 - 0.4 * age),
+        cortex=float(2.7 - 0.3 * age),
     )

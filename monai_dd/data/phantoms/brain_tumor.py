@@ -92,7 +92,7 @@ def _draw_focus(rng: np.random.Generator, side: int, crosses: bool, low: bool, s
         center=tuple(float(c) for c in center),
         radii=tuple(float(radius * r) for r in rng.uniform(0.75, 1.25, 3)),
         rotation=Rotation.random(rng=rng).as_matrix().astype(np.float32),
-        rim=float(rng.uniform(2.5, 6.0)),
+        rim=float(min(rng.uniform(2.5, 6.0), 0.35 * radius)),
         reach=float(rng.uniform(4, 8) if low else rng.uniform(7, 20)),
     )
 
@@ -119,7 +119,7 @@ def tumor_labels(
         tumor: the tumor.
         position: anatomical coordinates of the points in mm, three of ``(N,)``.
         healthy: the same before the mass effect, which tell on which side of the midline a point is.
-        white: share of white matter and deep gray matter of the healthy anatomy, along which edema spreads.
+        white: how easily edema spreads, 0 to 1: the share of white matter, and less of deep gray matter.
         fluid: share of cerebrospinal fluid, which holds no tumor.
         rng: source of randomness.
 

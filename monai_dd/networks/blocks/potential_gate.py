@@ -72,9 +72,10 @@ class PotentialGate(nn.Module):
         embedding = self.embed(v)
         if embedding.dtype == torch.float16 or embedding.dtype == torch.bfloat16:
             embedding = embedding.float()
-        embedding = torch.relu(nn.functional.normalize(embedding, dim=1))
+        # Divided behind the sum, as the norm is one positive number for each cell: fewer passes over the embedding.
         # A product and a sum rather than the 1x1 convolution they equal: autocast would compute that in half precision.
-        phi = (embedding * self.project.weight[0]).sum(dim=1, keepdim=True) + self.bias
+        norm = torch.linalg.vector_norm(embedding, dim=1, keepdim=True).clamp_min(1e-12)
+        phi = (torch.relu(embedding) * self.project.weight[0]).sum(dim=1, keepdim=True) / norm + self.bias
         log_scale = self.log_scale
         if log_scale is not None:
             phi = phi * log_scale.exp()

@@ -59,6 +59,13 @@ class TestAnatomy(unittest.TestCase):
         vessel = brightness(brain, T1CE, "vessel") / brightness(brain, T1CE, "white_matter")
         self.assertGreater(vessel, brightness(brain, T1, "vessel") / brightness(brain, T1, "white_matter"))
 
+    def test_cortex_is_brighter_than_white_matter_in_flair(self):
+        """At 2 mm, where a voxel of the cortex holds little of the dark fluid."""
+        brain = create_brain_phantom(1, spacing=2.0)
+        self.assertGreater(brightness(brain, FLAIR, "gray_matter"), brightness(brain, FLAIR, "white_matter"))
+        shares = [np.mean(brain.tissues[brain.brain] == TISSUE_NAMES.index(t)) for t in ("gray_matter", "white_matter")]
+        self.assertGreater(min(shares), 0.25)  # a folded ribbon, neither a thin rim nor everything
+
     def test_two_hemispheres_that_resemble_one_another(self):
         brain = phantom(0, has_tumor=False)
         columns = brain.brain.sum(axis=(1, 2))
@@ -99,6 +106,9 @@ class TestTumor(unittest.TestCase):
         self.assertGreater(tumor(T2, "edema"), 1.1)
         self.assertGreater(tumor(FLAIR, "edema"), 1.1)
         self.assertLess(tumor(T1, "edema"), 1)
+        if (brain.mask == 1).sum() > 5:
+            self.assertLess(tumor(T1CE, "necrotic_core"), 0.8)
+            self.assertGreater(tumor(T2, "necrotic_core"), 1.5)
         if brain.tumor_grade == "high" and (brain.mask == 4).sum() > 5:
             self.assertGreater(tumor(T1CE, "enhancing"), 1.1)
             self.assertGreater(tumor(T1CE, "enhancing"), tumor(T1, "enhancing"))

@@ -67,6 +67,13 @@ class TestPatients(unittest.TestCase):
         self.assertEqual({p.name: p.stat().st_mtime_ns for p in first.iterdir()}, before)
         self.assertEqual(len(list(self.root.iterdir())), 2)
 
+    def test_processes_write_the_same(self):
+        (folder,) = self._write(1)
+        serial = {p.name: p.read_bytes() for p in folder.iterdir()}
+        self.root = self.root.parent / "parallel"
+        (folder,) = self._write(1, num_workers=2)
+        self.assertEqual({p.name: p.read_bytes() for p in folder.iterdir()}, serial)
+
     def test_another_seed_does_not_mix_in(self):
         self._write(1)
         with self.assertRaisesRegex(

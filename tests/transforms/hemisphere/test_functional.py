@@ -27,8 +27,16 @@ from monai_dd.transforms.hemisphere import brain_columns, hemisphere_windows, mi
 REAL = Path(os.environ["MONAI_DD_REAL_DATA"]) if "MONAI_DD_REAL_DATA" in os.environ else None
 PATIENT = "brain_4mod/TCGA-DU-7294/TCGA-DU-7294_{}.nii.gz"
 WIDTH = 40
-# axial slices of different patients, with scalp, and the columns where the falx runs, read off the pictures
-T1C_AXIAL = [("0078", 129), ("0194", 127), ("0716", 129), ("1967", 130), ("2151", 127), ("2367", 128)]
+# axial slices of different patients, with scalp: columns where the falx meets the skull in front and behind, read off
+# the pictures by eye; the heads are turned by up to 6 degrees
+T1C_AXIAL = [
+    ("0078", 131, 122),
+    ("0194", 138, 122),
+    ("0716", 133, 124),
+    ("1967", 133, 129),
+    ("2151", 124, 129),
+    ("2367", 121, 130),
+]
 
 
 def brain(seed, columns, rows=12):
@@ -132,11 +140,11 @@ class TestMidline(unittest.TestCase):
 
     @parameterized.expand(T1C_AXIAL)
     @unittest.skipIf(REAL is None, "real data: MONAI_DD_REAL_DATA is not set")
-    def test_real_slices_with_scalp(self, name, falx):
+    def test_real_slices_with_scalp(self, name, front, back):
         image = np.asarray(Image.open(REAL / "brain_t1c" / "images" / f"{name}.jpg").convert("L"))
         for threshold in (0.05, 0.1):
-            # the falx is bent and a few pixels wide
-            self.assertLessEqual(abs(midline_column(image, threshold) - falx), 4)
+            # the falx is bent, and read to about 2 columns at either end
+            self.assertLessEqual(abs(midline_column(image, threshold) - (front + back) / 2), 4)
 
 
 class TestWindows(unittest.TestCase):
