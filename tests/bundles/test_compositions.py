@@ -107,6 +107,21 @@ class TestIds(unittest.TestCase):
         self.assertIn(metric, (root / "docs" / "README.md").read_text())
 
     @parameterized.expand(EACH)
+    def test_every_metric_is_documented(self, _name, root):
+        """Under its own name, or under that of its family: "`val_pixel_ap_*` ... of `gradcam_fine`"."""
+        text = (root / "docs" / "README.md").read_text()
+        documented = set(re.findall(r"`([a-z_0-9]+)`", text))
+        families = [f.removesuffix("*") for f in re.findall(r"`(val_[a-z_]+_\*)`", text)]
+        for path in sorted((root / "configs").glob("*.json")):
+            config = json.loads(path.read_text())
+            metrics = {key.split("#")[-1] for key in config if key.startswith("validate#additional_metrics#")}
+            validate = config.get("validate", {})
+            metrics |= {*validate.get("key_metric", {}), *validate.get("additional_metrics", {})}
+            for metric in metrics:
+                member = any(metric.startswith(f) and metric.removeprefix(f) in documented for f in families)
+                self.assertTrue(metric in documented or member, f"{path.name}: {metric}")
+
+    @parameterized.expand(EACH)
     def test_train_and_inference_are_the_same_network_and_preprocessing(self, _name, root):
         train, inference = parser("train", root=root), parser("inference", root=root)
         for section in ("network_def", "network", "image_size", "class_names", "intensity", "memory_format"):
