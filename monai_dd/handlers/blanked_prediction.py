@@ -27,8 +27,9 @@ __all__ = ["BlankedPrediction"]
 class BlankedPrediction:
     """Predict again with the region blanked out; an ``output_transform`` for MONAI's ``ROCAUC``.
 
-    The area under the curve of these predictions tells how much of the label the surroundings of the region give away:
-    0.5 when nothing. Every item counts, those without a region as they are.
+    The area under the curve of these predictions tells how much of the label the surroundings of the region give away.
+    A filled region is visible itself: blank the same place in both classes (:class:`MirrorRegiond` makes such regions),
+    or the curve measures the hole. Every item counts, those without a region as they are.
 
     Args:
         network: classifier that gives logits ``(B, K)``, alone or as ``logits`` in a dictionary.
@@ -36,6 +37,7 @@ class BlankedPrediction:
         region_key: region ``(1, H, W)``, positive inside.
         label_key: class index.
         fill: what the region is filled with, see :func:`monai_dd.transforms.hemisphere.blank.blank_region`.
+        threshold: of the foreground, see there.
 
     Raises:
         ValueError: for an unknown ``fill``.
@@ -48,12 +50,14 @@ class BlankedPrediction:
         region_key: str = "region",
         label_key: str = "label",
         fill: str = "mean",
+        threshold: float = 0.0,
     ) -> None:
         self.network = network
         self.image_key = image_key
         self.region_key = region_key
         self.label_key = label_key
         self.fill = check_option("fill", fill, FILLS)
+        self.threshold = threshold
 
     def __call__(self, output: Sequence[dict]) -> tuple[list[torch.Tensor], list[torch.Tensor]]:
         """Return predictions and labels of the items of ``engine.state.output``.
@@ -72,7 +76,7 @@ class BlankedPrediction:
         image = torch.stack([item[self.image_key].as_subclass(torch.Tensor) for item in output]).to(device)
         region = torch.stack([item[self.region_key].as_subclass(torch.Tensor) for item in output]).to(device)
         with torch.no_grad(), evaluating(self.network):
-            logits = read_logits(self.network(blank_region(image, region, self.fill)))
+            logits = read_logits(self.network(blank_region(image, region, self.fill, self.threshold)))
         probabilities = logits.float().softmax(1)
         label = torch.tensor([int(item[self.label_key]) for item in output], device=device)
         num_classes = probabilities.shape[1]

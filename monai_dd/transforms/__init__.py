@@ -13,7 +13,15 @@
 from __future__ import annotations
 
 from .axial import LoadAxialSlice, LoadAxialSliced
-from .hemisphere import BlankRegion, BlankRegiond, Hemisphere, Hemisphered
+from .hemisphere import (
+    BlankRegion,
+    BlankRegiond,
+    Hemisphere,
+    Hemisphered,
+    HemisphereWindowd,
+    MirrorRegion,
+    MirrorRegiond,
+)
 from .pet.equalization import HistogramEqualization, HistogramEqualizationd
 from .pet.projection import MaximumIntensityProjection, MaximumIntensityProjectiond
 from .pet.suv import ConvertToSUV, ConvertToSUVd
@@ -24,6 +32,7 @@ __all__ = [
     "ConvertToSUV",
     "ConvertToSUVd",
     "Hemisphere",
+    "HemisphereWindowd",
     "Hemisphered",
     "HistogramEqualization",
     "HistogramEqualizationd",
@@ -31,4 +40,6 @@ __all__ = [
     "LoadAxialSliced",
     "MaximumIntensityProjection",
     "MaximumIntensityProjectiond",
+    "MirrorRegion",
+    "MirrorRegiond",
 ]

@@ -14,10 +14,11 @@ from __future__ import annotations
 
 import argparse
 import sys
+from pathlib import Path
 
 from monai_dd.visualize.tables import format_table, read_runs, summarize_runs
 from monai_dd.zoo.compose import compose_bundle
-from monai_dd.zoo.runs import RunSpec, run_variants
+from monai_dd.zoo.runs import RunSpec, collect_runs, run_variants
 
 __all__ = ["main"]
 
@@ -31,8 +32,17 @@ def _runs(args: argparse.Namespace, options: list[str]) -> None:
     path = run_variants(
         args.bundle_root, specs, args.seeds, args.output_dir, args.overlays, args.evaluate, args.split, options
     )
+    _print_table(path, args.split)
+
+
+def _table(args: argparse.Namespace, _: list[str]) -> None:
+    variants = [RunSpec.parse(text).name for text in args.variants]
+    _print_table(collect_runs(args.output_dir, variants, args.seeds, args.split), args.split)
+
+
+def _print_table(path: Path, split: str) -> None:
     print(format_table(summarize_runs(read_runs(path))))
-    print(f"percent, mean ± standard deviation over seeds, split {args.split}; every value: {path}")
+    print(f"percent, mean ± standard deviation over seeds, split {split}; every value: {path}")
 
 
 def main(argv: list[str] | None = None) -> int:
@@ -69,6 +79,12 @@ def main(argv: list[str] | None = None) -> int:
     runs.add_argument("--split", default="validation", help="section that is evaluated (default: validation)")
     runs.add_argument("--output_dir", required=True, help="folder of all runs")
     runs.set_defaults(run=_runs)
+    table = commands.add_parser("table", help="print the table of runs that have been made")
+    table.add_argument("--variants", nargs="+", required=True, metavar="VARIANT", help="rows in their order")
+    table.add_argument("--seeds", nargs="+", type=int, help="seeds (default: all)")
+    table.add_argument("--split", default="validation", help="section that was evaluated (default: validation)")
+    table.add_argument("--output_dir", required=True, help="folder of all runs")
+    table.set_defaults(run=_table)
     args, options = parser.parse_known_args(argv)
     if options and args.command != "runs":
         parser.error(f"unrecognized arguments: {' '.join(options)}")

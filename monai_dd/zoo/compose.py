@@ -61,11 +61,12 @@ def compose_bundle(
         raise ValueError(f"output_dir: expected a folder that does not exist yet, got {target.name!r}")
     partial = target.with_name(f".{target.name}.partial")
     shutil.rmtree(partial, ignore_errors=True)
-    shutil.copytree(
-        source,
-        partial,
-        ignore=shutil.ignore_patterns("models", "eval", "cache", "data", "variant_*", "demo.json", "README.md"),
-    )
+    ignored = shutil.ignore_patterns("variant_*", "demo.json", "README.md")
+    for name in ("configs", "docs"):  # nothing else: results of runs lie beside them, pictures of patients too
+        if (source / name).is_dir():
+            shutil.copytree(source / name, partial / name, ignore=ignored)
+    if (source / "LICENSE").is_file():
+        shutil.copyfile(source / "LICENSE", partial / "LICENSE")
     for name in ("train", "inference"):
         parser = ConfigParser()
         parser.read_config([str(source / "configs" / f"{name}.json"), *map(str, files)])

@@ -27,7 +27,6 @@ from tqdm import tqdm
 
 __all__ = ["RunSpec", "collect_runs", "run_variants"]
 
-RUNS_FILE = "runs.csv"
 COLUMNS = ("variant", "seed", "metric", "value")
 
 
@@ -71,15 +70,16 @@ def run_variants(
 ) -> Path:
     """Train each variant with each seed and evaluate it; what is there already is not run again.
 
-    A run has the folder ``output_dir/seed<seed>/<variant>``, with a log of each step; the weights of one seed lie
-    together in ``output_dir/seed<seed>/models``, so variants start from the baseline of their seed if it comes first.
-    A training that was stopped goes on where it stopped.
+    A run has the folder ``output_dir/seed<seed>/<variant>``, with the log and the command of each step; the weights of
+    one seed lie together in ``output_dir/seed<seed>/models``, so variants start from the baseline of their seed if it
+    comes first. A training that was stopped goes on where it stopped. Results of another command are refused rather
+    than mixed in.
 
     Args:
         bundle_root: the bundle.
         specs: variants in the order in which they run.
         seeds: of weights, order and augmentation.
-        output_dir: folder of all runs and of ``runs.csv``.
+        output_dir: folder of all runs and of the table.
         overlays: configurations behind the variant, in training and evaluation.
         evaluate: configurations that turn training into evaluation.
         split: section of the data list that is evaluated.
@@ -87,10 +87,11 @@ def run_variants(
         progress: show a progress bar.
 
     Returns:
-        path of ``runs.csv``: variant, seed, metric, value.
+        path of ``<split>_runs.csv``, with the columns variant, seed, metric, value.
 
     Raises:
-        ValueError: for configurations or weights that are not there, or when a run fails; the message names its log.
+        ValueError: for configurations or weights that are not there, results of another command, or when a run fails;
+            the message names its log.
     """
     root, out = Path(bundle_root).resolve(), Path(output_dir).resolve()
     names = {"train", *evaluate, *overlays, *(name for spec in specs for name in (spec.variant, *spec.extra))}
@@ -99,51 +100,69 @@ def run_variants(
         raise ValueError(f"expected configurations of the bundle {root.name!r}, these are not there: {absent}")
     steps = [(seed, spec) for seed in seeds for spec in specs]
     for seed, spec in tqdm(steps, desc="runs", unit="run", disable=not progress):
-        place = out / f"seed{seed}"
+        models, folder = out / f"seed{seed}" / "models", out / f"seed{seed}" / spec.name
         source = RunSpec(spec.weights_of).name if spec.weights_of else spec.name
-        folders = {"ckpt_dir": place / "models", "output_dir": place / spec.name}
-        flags = [part for key, value in folders.items() for part in (f"--{key}", str(value))]
-        flags += ["--seed", str(seed), "--model_name", f"{source}.pt", *options]
-        trained = place / spec.name / "trained"
-        if spec.weights_of is None and not trained.is_file():
-            _bundle_run(root, ["train", spec.variant, *overlays], [*flags, "--resume", "True"], place / spec.name)
-            trained.touch()
-        if not (place / "models" / f"{source}.pt").is_file():
+        flags = ["--seed", str(seed), "--model_name", f"{source}.pt", *options]
+        if spec.weights_of is None:
+            _bundle_run(root, ["train", spec.variant, *overlays], [*flags, "--resume", "True"], models, folder)
+        if not (models / f"{source}.pt").is_file():
             raise ValueError(f"{spec.variant}: expected the weights {source}.pt of seed {seed}; train that one first")
-        results = place / spec.name / split
-        if not (results / "metrics.csv").is_file():
-            flags[flags.index("--output_dir") + 1] = str(results)
-            configs = ["train", *evaluate, *spec.extra, spec.variant, *overlays]
-            _bundle_run(root, configs, [*flags, "--split", split], results)
-    return collect_runs(out, split)
+        configs = ["train", *evaluate, *spec.extra, spec.variant, *overlays]
+        _bundle_run(root, configs, [*flags, "--split", split], models, folder / split)
+    return collect_runs(out, [spec.name for spec in specs], seeds, split)
 
 
-def _bundle_run(root: Path, names: Sequence[str], flags: Sequence[str], folder: Path) -> None:
+def _bundle_run(root: Path, names: Sequence[str], flags: Sequence[str], models: Path, folder: Path) -> None:
+    """Run configurations, unless ``folder/done.txt`` says that the same command has been run to its end."""
+    log, done = folder / "log.txt", folder / "done.txt"
+    said = " ".join([*names, *flags])
+    if done.is_file():
+        if done.read_text(encoding="utf-8") != said:
+            where = os.path.relpath(folder)
+            raise ValueError(f"{where} was made by another command, see its done.txt; choose another output_dir")
+        return
     folder.mkdir(parents=True, exist_ok=True)
-    log = folder / "log.txt"
     files = repr([str(root / "configs" / f"{name}.json") for name in names])
-    command = [sys.executable, "-m", "monai.bundle", "run", "--config_file", files, "--bundle_root", str(root), *flags]
-    with open(log, "w", encoding="utf-8") as file:
-        status = subprocess.run(command, stdout=file, stderr=subprocess.STDOUT).returncode
+    folders = ["--bundle_root", str(root), "--ckpt_dir", str(models), "--output_dir", str(folder)]
+    status = _execute(["-m", "monai.bundle", "run", "--config_file", files, *folders, *flags], log)
     if status != 0:
         raise ValueError(f"{' + '.join(names)} ended with exit status {status}; its log is {os.path.relpath(log)}")
+    done.write_text(said, encoding="utf-8")
 
 
-def collect_runs(output_dir: str | Path, split: str = "validation") -> Path:
-    """Gather the metrics of all runs of one split below ``output_dir`` in ``runs.csv``; returns its path.
+def _execute(arguments: Sequence[str], log: Path) -> int:
+    with open(log, "w", encoding="utf-8") as file:
+        return subprocess.run([sys.executable, *arguments], stdout=file, stderr=subprocess.STDOUT).returncode
+
+
+def collect_runs(
+    output_dir: str | Path, variants: Sequence[str], seeds: Sequence[int] | None = None, split: str = "validation"
+) -> Path:
+    """Gather the metrics of runs of one split in ``output_dir/<split>_runs.csv``; returns its path.
+
+    Args:
+        output_dir: folder of all runs.
+        variants: rows in their order, without ``variant_``.
+        seeds: seeds; all that ``output_dir`` has by default.
+        split: section that was evaluated.
 
     Raises:
-        ValueError: when there are none.
+        ValueError: when a run has no metrics, or there is none.
     """
     out = Path(output_dir)
+    if seeds is None:
+        seeds = sorted(int(path.name.removeprefix("seed")) for path in out.glob("seed*"))
+    if not seeds:
+        raise ValueError(f"output_dir: expected runs in {out.name!r}, found none")
     rows = []
-    for path in sorted(out.glob(f"seed*/*/{split}/metrics.csv")):
-        variant, seed = path.parents[1].name, path.parents[2].name.removeprefix("seed")
-        with open(path, newline="", encoding="utf-8") as file:
-            rows += [(variant, seed, line[0], line[1]) for line in csv.reader(file) if len(line) == 2]
-    if not rows:
-        raise ValueError(f"output_dir: expected metrics of the split {split!r} below {out.name!r}, found none")
-    target = out / f"{split}_{RUNS_FILE}"
+    for variant in variants:
+        for seed in seeds:
+            path = out / f"seed{seed}" / variant / split / "metrics.csv"
+            if not path.is_file():
+                raise ValueError(f"output_dir: expected metrics in {os.path.relpath(path)}, found none")
+            with open(path, newline="", encoding="utf-8") as file:
+                rows += [(variant, seed, line[0], line[1]) for line in csv.reader(file) if len(line) == 2]
+    target = out / f"{split}_runs.csv"
     with open(target, "w", newline="", encoding="utf-8") as file:
         writer = csv.writer(file)
         writer.writerow(COLUMNS)

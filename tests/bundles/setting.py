@@ -14,7 +14,10 @@ from __future__ import annotations
 
 import atexit
 import csv
+import os
 import shutil
+import subprocess
+import sys
 import tempfile
 import unittest
 from functools import cache
@@ -36,6 +39,7 @@ __all__ = [
     "SMALL",
     "VARIANTS",
     "config_files",
+    "launch",
     "parser",
     "phantoms",
     "prepare",
@@ -130,6 +134,22 @@ def run(*names: str, work: Path, root: Path = FDG, **override: Any) -> ConfigWor
     workflow.run()
     workflow.finalize()
     return workflow
+
+
+def launch(*names: str, work: Path, root: Path = FDG, **override: Any) -> subprocess.CompletedProcess:
+    """Run configurations of a bundle in two processes, as ``torchrun`` does; arguments as in :func:`prepare`."""
+    files = "[" + ",".join(f"'{f}'" for f in config_files(*names, "demo", root=root)) + "]"
+    folders = {"ckpt_dir": work / "models", "output_dir": work / "eval", "cache_dir": phantoms(root).parent / "cache"}
+    options = {"bundle_root": root, "dataset_dir": phantoms(root), **folders, **SMALL, **override}
+    flags = [part for key, value in options.items() for part in (f"--{key}", str(value))]
+    launcher = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc_per_node", "2"]
+    return subprocess.run(
+        [*launcher, "-m", "monai.bundle", "run", "--config_file", files, *flags],
+        env={**os.environ, "OMP_NUM_THREADS": "1"},
+        capture_output=True,
+        text=True,
+        timeout=300,
+    )
 
 
 def read_metrics(path: Path) -> dict[str, float]:

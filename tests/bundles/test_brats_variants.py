@@ -21,11 +21,13 @@ import numpy as np
 import torch
 from ignite.engine import Events
 from matplotlib.image import imread
+from monai.transforms import Compose
 from parameterized import parameterized
 from PIL import Image
 
 from monai_dd.data.datalists import load_datalist
 from monai_dd.data.datalists.__main__ import main as write_datalist
+from monai_dd.transforms.hemisphere import midline_column
 from tests.bundles.setting import BRATS, InFolder, parser, phantoms, prepare, read_metrics, run, variants_of
 
 EXACT = ("variant_exact", "variant_cvx", "variant_four_level")  # agreement holds for every image, trained or not
@@ -80,6 +82,41 @@ class TestVariants(InFolder):
             picture = imread(figure)[..., :3]
             self.assertTrue(0.25 < picture.shape[0] / picture.shape[1] < 0.5, picture.shape)  # three square panels
             self.assertGreater(picture.std(), 0.05, "not a blank page")
+            height, width = picture.shape[:2]
+            # air is dark, as radiologists see MRI: a column of the first panel beside the brain
+            self.assertLess(np.median(picture[height // 2 - 20 : height // 2 + 20, int(0.025 * width)]), 0.2)
+
+
+class TestPreprocessing(InFolder):
+    def test_normalization_does_not_know_where_the_cut_is(self):
+        """A tumor in one half must not change the intensities of the healthy voxels beside it more than elsewhere."""
+        items = load_datalist(phantoms(BRATS) / "datalist.json", "training", phantoms(BRATS))
+        left, right = items[:2]
+        self.assertEqual(left["slice"], right["slice"])
+        workflow = prepare("train", work=self.work, root=BRATS)
+        transform = Compose(workflow.parser.get_parsed_content("deterministic_transforms")[:-1])  # but for the resizing
+        halves = [transform(dict(item))["image"] for item in (left, right)]
+        whole = halves[0] + halves[1]
+        for channel in whole:
+            brain = channel[channel != 0]
+            self.assertAlmostEqual(float(brain.mean()), 0, places=2)
+            self.assertAlmostEqual(float(brain.std()), 1, places=2)
+
+    def test_the_cut_of_inference_is_found_before_normalization(self):
+        item = load_datalist(phantoms(BRATS) / "datalist.json", "training", phantoms(BRATS))[0]
+        workflow = prepare("train", work=self.work, root=BRATS)
+        content = workflow.parser.get_parsed_content
+        raw = content("load")({**item, "window": None})
+        expected = midline_column(raw["image"])
+        self.assertIn(expected, content("window")(raw)["window"])
+
+    def test_the_same_place_is_blanked_in_both_halves(self):
+        workflow = prepare("train", "evaluate", work=self.work, root=BRATS)
+        dataset = workflow.parser.get_parsed_content("validate#dataset")
+        for item in dataset:
+            self.assertEqual(bool(item["mask"].any()), item["label"] == 1)
+        holes = {label: [int((i["blank"] > 0).sum()) for i in dataset if i["label"] == label] for label in (0, 1)}
+        self.assertGreater(sum(holes[0]), 0)
 
 
 class TestOverlays(InFolder):
@@ -139,16 +176,35 @@ class TestOverlays(InFolder):
 
     def test_plateau_lowers_the_rate(self):
         override = {"epochs": 4, "lr_scheduler#patience": 0, "lr_scheduler#threshold": 10.0}
-        workflow = _run("train", "variant_baseline", work=self.work, **override)
-        # the first epoch is the best by definition, each of the next three lowers the rate by ten
-        self.assertAlmostEqual(workflow.parser.get_parsed_content("optimizer").param_groups[0]["lr"], 1e-6)
+        # the first validation is the best by definition, each of the next ones lowers the rate by ten
+        for interval, rate in ((1, 1e-6), (2, 1e-4)):
+            work = self.work / str(interval)
+            workflow = _run("train", "variant_baseline", work=work, val_interval=interval, **override)
+            got = workflow.parser.get_parsed_content("optimizer").param_groups[0]["lr"]
+            self.assertAlmostEqual(got / rate, 1, places=6)
+
+    def test_plateau_resumes(self):
+        override = {"lr_scheduler#patience": 0, "lr_scheduler#threshold": 10.0}
+        _run("train", "variant_baseline", work=self.work, epochs=2, **override)
+        workflow = _run("train", "variant_baseline", work=self.work, epochs=3, resume=True, **override)
+        got = workflow.parser.get_parsed_content("optimizer").param_groups[0]["lr"]
+        self.assertAlmostEqual(got / 1e-5, 1, places=6)
+
+    def test_levels(self):
+        _run("train", "variant_four_level", work=self.work)
+        _run("train", "evaluate", "evaluate_four_level", "variant_four_level", work=self.work)
+        metrics = read_metrics(self.work / "eval" / "metrics.csv")
+        levels = {f"val_{metric}_level{level}" for metric in ("pixel_ap", "pointing") for level in (1, 2)}
+        self.assertEqual(set(metrics), METRICS | levels)
 
     def test_fixed_means(self):
         item = load_datalist(phantoms(BRATS) / "datalist.json", "training", phantoms(BRATS))[0]
         raw = prepare("train", work=self.work, root=BRATS).parser.get_parsed_content("load")(item)["image"]
         workflow = prepare("train", "fixed_means", work=self.work, root=BRATS)
         got = workflow.parser.get_parsed_content("intensity")({"image": raw.clone()})["image"]
-        torch.testing.assert_close(got[2], (raw[2] - 166.14) / 759.83)
+        brain = raw[2] != 0
+        torch.testing.assert_close(got[2][brain], ((raw[2] - 166.14) / 759.83)[brain])
+        self.assertFalse(got[2][~brain].any(), "the background stays 0, like the half that is cut away")
         _run("train", "fixed_means", "variant_exact", work=self.work)
 
     def test_bfloat16_on_the_cpu_is_for_training_only(self):

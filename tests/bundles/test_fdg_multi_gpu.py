@@ -12,13 +12,11 @@
 
 from __future__ import annotations
 
-import csv
 import json
 import os
 import re
 import shutil
 import subprocess
-import sys
 import tempfile
 import unittest
 from pathlib import Path
@@ -28,32 +26,11 @@ import torch
 from parameterized import parameterized
 
 from monai_dd.data.datalists import load_datalist
-from tests.bundles.setting import FDG, SMALL, VARIANTS, config_files, phantoms, run
+from tests.bundles.setting import VARIANTS, launch, phantoms, read_metrics, run
 
 # Validation studies are among the training studies: whoever trains right learns them by heart (after 23 to 37 epochs
 # in six trials with one and two processes and two seeds), so that both ways must arrive at 1.
 EASY = {"network_def#encoder#features": 8, "learning_rate": 0.003, "epochs": 60}
-
-
-def _launch(*names: str, work: Path, **override) -> subprocess.CompletedProcess:
-    """Run configurations in two processes, as ``torchrun`` does."""
-    files = "[" + ",".join(f"'{f}'" for f in config_files(*names, "demo")) + "]"
-    folders = {"ckpt_dir": work / "models", "output_dir": work / "eval", "cache_dir": phantoms().parent / "cache"}
-    options = {"bundle_root": FDG, "dataset_dir": phantoms(), **folders, **SMALL, **override}
-    flags = [part for key, value in options.items() for part in (f"--{key}", str(value))]
-    launcher = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc_per_node", "2"]
-    return subprocess.run(
-        [*launcher, "-m", "monai.bundle", "run", "--config_file", files, *flags],
-        env={**os.environ, "OMP_NUM_THREADS": "1"},
-        capture_output=True,
-        text=True,
-        timeout=300,
-    )
-
-
-def _read_metrics(work: Path) -> dict[str, float]:
-    with open(work / "eval" / "metrics.csv", newline="") as file:
-        return {row[0]: float(row[1]) for row in csv.reader(file) if row}
 
 
 def _write_datalist(name: str, training: int, validation: int) -> str:
@@ -88,7 +65,7 @@ class TestTrain(TwoProcesses):
         cls.datalist = _write_datalist("easy", training=8, validation=7)
         # validation batches of 2: one process has two of them, the other two with one study less
         options = {"work": cls.work, "datalist_file": cls.datalist, **EASY, "batch_size": 2, "val_batch_size": 2}
-        cls.done = _launch("train", "multi_gpu_train", "variant_dual", **options)
+        cls.done = launch("train", "multi_gpu_train", "variant_dual", **options)
         cls.log = cls.done.stdout + cls.done.stderr
 
     def _epochs(self) -> list[tuple[int, float, float]]:
@@ -123,7 +100,7 @@ class TestTrain(TwoProcesses):
         torch.save(torch.load(newest, weights_only=True)["model"], again / "models" / "model.pt")
         features = {key: EASY[key] for key in EASY if key.startswith("network_def")}
         run("train", "evaluate", "variant_dual", work=again, datalist_file=self.datalist, **features)
-        again = _read_metrics(again)
+        again = read_metrics(again / "eval" / "metrics.csv")
         _, accuracy, gap = self._epochs()[-1]
         # the log has four decimals
         self.assertAlmostEqual(again["val_balanced_accuracy"], accuracy, delta=5.1e-5)
@@ -140,11 +117,11 @@ class TestEvaluate(TwoProcesses):
         datalist = _write_datalist(f"validate_{validation}", training=8, validation=validation)
         names = ("train", "evaluate", "evaluate_localization")
         run(*names, "variant_dual", work=self.work, datalist_file=datalist, val_batch_size=val_batch_size)
-        one = _read_metrics(self.work)
+        one = read_metrics(self.work / "eval" / "metrics.csv")
         shutil.rmtree(self.work / "eval")
         options = {"work": self.work, "datalist_file": datalist, "val_batch_size": val_batch_size}
-        self.check(_launch(*names, "multi_gpu_evaluate", "variant_dual", **options))
-        two = _read_metrics(self.work)
+        self.check(launch(*names, "multi_gpu_evaluate", "variant_dual", **options))
+        two = read_metrics(self.work / "eval" / "metrics.csv")
         self.assertEqual(sorted(one), sorted(two))
         self.assertEqual(one["val_balanced_accuracy"], two["val_balanced_accuracy"])
         for name in one:  # batches differ, float32
@@ -165,12 +142,12 @@ class TestMore(TwoProcesses):
         # 8 studies are more than a batch of 6, but the 4 of each process are not: they must not be dropped
         datalist = _write_datalist("few", training=8, validation=3)
         options = {"work": self.work, "datalist_file": datalist, "batch_size": 6}
-        log = self.check(_launch("train", "multi_gpu_train", "variant_exact", **options))
+        log = self.check(launch("train", "multi_gpu_train", "variant_exact", **options))
         self.assertIn("val_balanced_accuracy", log)
 
     @parameterized.expand(VARIANTS)
     @pytest.mark.slow
     def test_every_variant_trains(self, variant):
         work = self.work / variant
-        self.check(_launch("train", "multi_gpu_train", variant, work=work, epochs=2))
+        self.check(launch("train", "multi_gpu_train", variant, work=work, epochs=2))
         self.assertTrue((work / "models" / "model.pt").is_file())

@@ -98,7 +98,7 @@ class TestCompose(InFolder):
     def test_results_and_data_are_not_taken_along(self):
         source = self.root / "source"
         shutil.copytree(FDG / "configs", source / "configs")
-        for folder in ("models", "eval", "cache", "data"):
+        for folder in ("models", "eval", "cache", "data", "runs"):
             (source / folder).mkdir()
             (source / folder / "x").touch()
         compose_bundle(source, [], self.target)

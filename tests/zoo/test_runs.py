@@ -12,6 +12,7 @@
 
 from __future__ import annotations
 
+import ast
 import contextlib
 import csv
 import io
@@ -61,12 +62,13 @@ class TestRunSpec(unittest.TestCase):
         self.assertEqual(RunSpec("variant_a").name, "a")
 
 
-def run_here(root: Path, names: list[str], flags: list[str], folder: Path) -> None:
+def run_here(arguments: list[str], _log: Path) -> int:
     """What the command does, without the start of a process."""
+    flags = arguments[arguments.index("--config_file") :]
     options = {key.removeprefix("--"): value for key, value in zip(flags[::2], flags[1::2])}
-    options["seed"] = int(options["seed"])
-    folder.mkdir(parents=True, exist_ok=True)
-    run(config_file=[str(root / "configs" / f"{name}.json") for name in names], **options)
+    options |= {"seed": int(options["seed"]), "config_file": ast.literal_eval(options["config_file"])}
+    run(**options)
+    return 0
 
 
 class InBundle(unittest.TestCase):
@@ -89,7 +91,7 @@ class InBundle(unittest.TestCase):
 class TestRuns(InBundle):
     def setUp(self):
         super().setUp()
-        patch = mock.patch("monai_dd.zoo.runs._bundle_run", run_here)
+        patch = mock.patch("monai_dd.zoo.runs._execute", run_here)
         patch.start()
         self.addCleanup(patch.stop)
 
@@ -100,9 +102,14 @@ class TestRuns(InBundle):
             rows = [tuple(row.values()) for row in csv.DictReader(file)]
         metric = "val_balanced_accuracy"
         # variant_b is evaluated with the weights of variant_a
-        self.assertEqual(rows, [(v, s, metric, x) for s, x in (("1", "0.35"), ("2", "0.45")) for v in "ab"])
+        self.assertEqual(rows, [(v, s, metric, x) for v in "ab" for s, x in (("1", "0.35"), ("2", "0.45"))])
         self.assertIn("| a       | 2    | 40.0 ± 7.1", out)
         self.assertFalse((self.out / "seed1" / "models" / "b.pt").exists())
+
+        with contextlib.redirect_stdout(io.StringIO()) as table:
+            self.assertEqual(main(["table", "--variants", "variant_b", "--output_dir", str(self.out)]), 0)
+        self.assertIn("| b       | 2    | 40.0 ± 7.1", table.getvalue())
+        self.assertNotIn("| a ", table.getvalue())
 
         # a second call runs nothing again, another split is evaluated only
         weights = self.out / "seed1" / "models" / "a.pt"
@@ -110,6 +117,18 @@ class TestRuns(InBundle):
         self.assertEqual(self._main("--variants", "variant_a", "--seeds", "1", "--split", "test")[0], 0)
         self.assertEqual(weights.read_text(), "0.1")
         self.assertEqual((self.out / "seed1" / "a" / "test" / "metrics.csv").read_text(), "val_balanced_accuracy,0.2")
+
+    def test_results_of_another_command_are_not_mixed_in(self):
+        self.assertEqual(self._main("--variants", "variant_a", "--seeds", "0")[0], 0)
+        status, _, err = self._main("--variants", "variant_a", "--seeds", "0", "--value", "0.3")
+        self.assertEqual(status, 2)
+        self.assertRegex(
+            err, r"error: .*seed0/a was made by another command, see its done.txt; choose another output_dir"
+        )
+        # rows that were not asked for stay out of the table
+        self.assertEqual(self._main("--variants", "variant_b", "--seeds", "0")[0], 0)
+        with open(self.out / "validation_runs.csv", newline="") as file:
+            self.assertEqual({row["variant"] for row in csv.DictReader(file)}, {"b"})
 
     def test_options_and_overlays_reach_the_runs(self):
         self.assertEqual(self._main("--variants", "variant_a", "--seeds", "0", "--overlays", "better")[0], 0)
@@ -124,8 +143,10 @@ class TestRuns(InBundle):
         status, _, err = self._main("--variants", "variant_b:variant_a", "--seeds", "0")
         self.assertEqual(status, 2)
         self.assertIn("error: variant_b: expected the weights a.pt of seed 0; train that one first", err)
-        with self.assertRaisesRegex(ValueError, "expected metrics of the split 'validation' below 'runs', found none"):
-            collect_runs(self.out)
+        with self.assertRaisesRegex(ValueError, r"expected metrics in .*seed0/a/validation/metrics\.csv, found none"):
+            collect_runs(self.out, ["a"], [0])
+        with self.assertRaisesRegex(ValueError, "output_dir: expected runs in 'runs', found none"):
+            collect_runs(self.out, ["a"])
 
 
 class TestProcesses(InBundle):
@@ -145,7 +166,7 @@ class TestProcesses(InBundle):
             lines[0], r"^error: train \+ variant_a \+ fails ended with exit status 1; its log is .*log\.txt$"
         )
         self.assertIn("ZeroDivisionError", (self.out / "seed0" / "a" / "log.txt").read_text())
-        self.assertFalse((self.out / "seed0" / "a" / "trained").exists())
+        self.assertFalse((self.out / "seed0" / "a" / "done.txt").exists())
 
 
 if __name__ == "__main__":

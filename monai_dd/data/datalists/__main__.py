@@ -142,7 +142,9 @@ def _parser() -> argparse.ArgumentParser:
             default=0.02,
             help=f"least brain of a negative half, as a fraction of the slice {default}",
         )
-        command.add_argument("--skip_broken", action="store_true", help="leave broken ones out, with a warning each")
+        command.add_argument(
+            "--skip_broken", "--skip-broken", action="store_true", help="leave broken ones out, with a warning each"
+        )
     for command in (fdg, brats):
         command.add_argument("--val_fraction", type=float, default=0.2, help=f"share of the validation part {default}")
     for command in (fdg, brats, slices):

@@ -196,9 +196,12 @@ def _read_picture(path: Path, what: str) -> np.ndarray:
         raise ValueError(f"{what} is not there")
     try:
         with Image.open(path) as picture:
-            return np.asarray(picture.convert("L") if len(picture.getbands()) > 1 else picture)
+            kind, values = picture.mode, np.asarray(picture.convert("L"))
     except (OSError, SyntaxError, ValueError) as error:  # PIL raises all three for broken files
         raise ValueError(f"{what} is truncated or no picture") from error
+    if kind not in ("1", "L", "RGB"):  # of others the conversion to gray changes the values
+        raise ValueError(f"{what} has the mode {kind}, expected 8-bit gray (L), black and white (1) or RGB")
+    return values
 
 
 def _beside_later_section(sections: np.ndarray, gap: int) -> np.ndarray:

@@ -28,6 +28,7 @@ from monai.transforms import Transform
 from monai.utils import MetaKeys, SpaceKeys, TransformBackends
 from nibabel.filebasedimages import ImageFileError
 from nibabel.orientations import axcodes2ornt, io_orientation, ornt_transform
+from nibabel.spatialimages import HeaderDataError
 
 __all__ = ["LoadAxialSlice"]
 
@@ -64,7 +65,7 @@ class LoadAxialSlice(Transform):
         Raises:
             FileNotFoundError: a file is absent.
             ValueError: no file is given, a file is not NIfTI or truncated, ``index`` is outside the volume, the slice
-                contains NaN, or the files' grids differ.
+                contains NaN or infinite voxels, or the files' grids differ.
         """
         files = [filenames] if isinstance(filenames, (str, PathLike)) else list(filenames)
         if not files:
@@ -93,7 +94,7 @@ def _read(file: str | PathLike, index: int) -> tuple[np.ndarray, np.ndarray]:
         raise FileNotFoundError(f"{path.name}: expected a NIfTI file, got no file of this name")
     try:
         image = nib.load(path)
-    except (ImageFileError, EOFError, OSError, zlib.error) as error:
+    except (ImageFileError, HeaderDataError, EOFError, OSError, zlib.error) as error:
         raise ValueError(f"{path.name}: expected a NIfTI file, got a file that cannot be opened as one") from error
     if not isinstance(image, nib.Nifti1Pair) or image.ndim not in (3, 4):
         raise ValueError(f"{path.name}: expected NIfTI (X, Y, Z) or (X, Y, Z, C), got {image.shape} of another kind")
@@ -111,6 +112,6 @@ def _read(file: str | PathLike, index: int) -> tuple[np.ndarray, np.ndarray]:
         values = np.asarray(one.dataobj, dtype=np.float32)[:, :, 0]
     except (EOFError, OSError, ValueError, zlib.error) as error:  # what gzip and nibabel raise on missing bytes
         raise ValueError(f"{path.name}: expected {image.shape} voxels, got a truncated or damaged file") from error
-    if np.isnan(values).any():
-        raise ValueError(f"{path.name}: expected numbers, got NaN voxels in slice {index}")
+    if not np.isfinite(values).all():
+        raise ValueError(f"{path.name}: expected numbers, got NaN or infinite voxels in slice {index}")
     return values[None] if values.ndim == 2 else np.moveaxis(values, -1, 0), one.affine

@@ -14,8 +14,22 @@ from __future__ import annotations
 
 from .array import Hemisphere
 from .blank import FILLS, BlankRegion, blank_region
-from .dictionary import BlankRegionD, BlankRegiond, BlankRegionDict, HemisphereD, Hemisphered, HemisphereDict
+from .dictionary import (
+    BlankRegionD,
+    BlankRegiond,
+    BlankRegionDict,
+    HemisphereD,
+    Hemisphered,
+    HemisphereDict,
+    HemisphereWindowD,
+    HemisphereWindowd,
+    HemisphereWindowDict,
+    MirrorRegionD,
+    MirrorRegiond,
+    MirrorRegionDict,
+)
 from .functional import MODES, SIDES, brain_columns, hemisphere_windows, midline_column
+from .mirror import MirrorRegion
 
 __all__ = [
     "FILLS",
@@ -28,7 +42,14 @@ __all__ = [
     "Hemisphere",
     "HemisphereD",
     "HemisphereDict",
+    "HemisphereWindowD",
+    "HemisphereWindowDict",
+    "HemisphereWindowd",
     "Hemisphered",
+    "MirrorRegion",
+    "MirrorRegionD",
+    "MirrorRegionDict",
+    "MirrorRegiond",
     "blank_region",
     "brain_columns",
     "hemisphere_windows",

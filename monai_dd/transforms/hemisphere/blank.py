@@ -25,14 +25,16 @@ __all__ = ["FILLS", "BlankRegion", "blank_region"]
 FILLS = ("mean", "zero")
 
 
-def blank_region(image: torch.Tensor, region: torch.Tensor, fill: str = "mean") -> torch.Tensor:
+def blank_region(image: torch.Tensor, region: torch.Tensor, fill: str = "mean", threshold: float = 0.0) -> torch.Tensor:
     """Replace the pixels of a region; the image itself is left alone.
 
     Args:
         image: ``(C, H, W)`` or ``(B, C, H, W)``.
         region: ``(1, H, W)`` or ``(B, 1, H, W)``, positive inside.
-        fill: ``"mean"``: in each channel of each image the mean of the nonzero pixels outside the region, 0 if there
-            are none; ``"zero"``: 0.
+        fill: ``"mean"``: in each channel of each image the mean of the foreground outside the region, 0 if there is
+            none; ``"zero"``: 0.
+        threshold: foreground is what is not zero; above 0, what exceeds this fraction of the channel's maximum, for
+            images whose background is not quite zero.
 
     Returns:
         tensor of the shape and type of ``image``.
@@ -50,7 +52,8 @@ def blank_region(image: torch.Tensor, region: torch.Tensor, fill: str = "mean") 
     inside = region > 0
     if fill == "zero":
         return image.masked_fill(inside, 0)
-    counted = ~inside & (image != 0)
+    peak = image.amax(dim=(-2, -1), keepdim=True)
+    counted = ~inside & (image > threshold * peak if threshold > 0 else image != 0)
     values = image if image.is_floating_point() else image.float()
     count = counted.sum(dim=(-2, -1), keepdim=True).clamp(min=1)
     mean = values.masked_fill(~counted, 0).sum(dim=(-2, -1), keepdim=True) / count
@@ -62,6 +65,7 @@ class BlankRegion(Transform):
 
     Args:
         fill: ``"mean"`` or ``"zero"``, see :py:func:`blank_region`.
+        threshold: of the foreground, see there.
 
     Raises:
         ValueError: ``fill`` is unknown.
@@ -69,8 +73,9 @@ class BlankRegion(Transform):
 
     backend = [TransformBackends.TORCH]
 
-    def __init__(self, fill: str = "mean") -> None:
+    def __init__(self, fill: str = "mean", threshold: float = 0.0) -> None:
         self.fill = check_option("fill", fill, FILLS)
+        self.threshold = threshold
 
     def __call__(self, img: NdarrayOrTensor, region: NdarrayOrTensor) -> torch.Tensor:
         """Blank one image.
@@ -86,5 +91,5 @@ class BlankRegion(Transform):
             ValueError: ``region`` does not fit ``img``.
         """
         img = convert_to_tensor(img, track_meta=get_track_meta())
-        blank = blank_region(img, region, self.fill)
+        blank = blank_region(img, region, self.fill, self.threshold)
         return MetaTensor(blank).copy_meta_from(img) if isinstance(img, MetaTensor) else blank

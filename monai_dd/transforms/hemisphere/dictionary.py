@@ -20,8 +20,70 @@ from monai.transforms import InvertibleTransform, MapTransform
 
 from monai_dd.transforms.hemisphere.array import Hemisphere
 from monai_dd.transforms.hemisphere.blank import BlankRegion
+from monai_dd.transforms.hemisphere.mirror import MirrorRegion
 
-__all__ = ["BlankRegionD", "BlankRegionDict", "BlankRegiond", "HemisphereD", "HemisphereDict", "Hemisphered"]
+__all__ = [
+    "BlankRegionD",
+    "BlankRegionDict",
+    "BlankRegiond",
+    "HemisphereD",
+    "HemisphereDict",
+    "HemisphereWindowD",
+    "HemisphereWindowDict",
+    "HemisphereWindowd",
+    "Hemisphered",
+    "MirrorRegionD",
+    "MirrorRegionDict",
+    "MirrorRegiond",
+]
+
+
+class HemisphereWindowd(MapTransform):
+    """Find the window of :py:class:`Hemisphere` in a slice that is not normalized yet, and note it for ``Hemisphered``.
+
+    Normalized intensities are negative in a part of the brain, normalization of a half that is cut already would carry
+    a bright tumor into the intensities of everything beside it: so the window comes first, then the normalization of
+    the whole slice, then the cut. An item that has a window keeps it.
+
+    Args:
+        keys: key of the slice ``(C, H, W)``.
+        mode: ``"boundary"``, ``"midline"`` or ``"matched"``.
+        side_key: key of the side, ``"image_left"`` or ``"image_right"``.
+        mask_key: key of the mask ``(1, H, W)`` of the tumor.
+        window_key: key of the columns ``(start, stop)`` to keep.
+        threshold: fraction of the slice's maximum that foreground exceeds.
+    """
+
+    backend = Hemisphere.backend
+
+    def __init__(
+        self,
+        keys: KeysCollection,
+        mode: str = "midline",
+        side_key: str = "side",
+        mask_key: str = "mask",
+        window_key: str = "window",
+        threshold: float = 0.0,
+    ) -> None:
+        super().__init__(keys)
+        self.hemisphere = Hemisphere(mode, threshold=threshold)
+        self.side_key = side_key
+        self.mask_key = mask_key
+        self.window_key = window_key
+
+    def __call__(self, data: Mapping[Hashable, Any]) -> dict[Hashable, Any]:
+        """Add the window.
+
+        Raises:
+            ValueError: the item has neither window nor side, or as :py:class:`Hemisphere` raises.
+        """
+        d = dict(data)
+        if d.get(self.window_key) is None:
+            if d.get(self.side_key) is None:
+                raise ValueError(f"item: expected {self.window_key!r} or {self.side_key!r}, got neither")
+            slice_ = d[self.first_key(d)]
+            d[self.window_key] = list(self.hemisphere.window(slice_, d.get(self.mask_key), d[self.side_key]))
+        return d
 
 
 class Hemisphered(MapTransform, InvertibleTransform):
@@ -90,6 +152,7 @@ class BlankRegiond(MapTransform):
         keys: keys of the images ``(C, H, W)`` to blank.
         region_key: key of the region ``(1, H, W)``, positive inside.
         fill: ``"mean"`` or ``"zero"``.
+        threshold: of the foreground.
         allow_missing_keys: do not raise when one of ``keys`` is missing.
     """
 
@@ -100,10 +163,11 @@ class BlankRegiond(MapTransform):
         keys: KeysCollection,
         region_key: str = "region",
         fill: str = "mean",
+        threshold: float = 0.0,
         allow_missing_keys: bool = False,
     ) -> None:
         super().__init__(keys, allow_missing_keys)
-        self.blank = BlankRegion(fill)
+        self.blank = BlankRegion(fill, threshold)
         self.region_key = region_key
 
     def __call__(self, data: Mapping[Hashable, Any]) -> dict[Hashable, Any]:
@@ -121,5 +185,29 @@ class BlankRegiond(MapTransform):
         return d
 
 
+class MirrorRegiond(MapTransform):
+    """Dictionary form of :py:class:`MirrorRegion`.
+
+    Args:
+        keys: keys of the regions ``(1, H, W)``.
+        allow_missing_keys: do not raise when one of ``keys`` is missing.
+    """
+
+    backend = MirrorRegion.backend
+
+    def __init__(self, keys: KeysCollection, allow_missing_keys: bool = False) -> None:
+        super().__init__(keys, allow_missing_keys)
+        self.mirror = MirrorRegion()
+
+    def __call__(self, data: Mapping[Hashable, Any]) -> dict[Hashable, Any]:
+        """Add its mirror image to the region of every key."""
+        d = dict(data)
+        for key in self.key_iterator(d):
+            d[key] = self.mirror(d[key])
+        return d
+
+
 HemisphereD = HemisphereDict = Hemisphered
+HemisphereWindowD = HemisphereWindowDict = HemisphereWindowd
+MirrorRegionD = MirrorRegionDict = MirrorRegiond
 BlankRegionD = BlankRegionDict = BlankRegiond
