@@ -44,6 +44,8 @@ class AttentionFigureSaver:
         channel: channel of the image that is shown.
         image_range: intensities of the image shown from one end of the gray scale to the other; what is beyond is
             clipped.
+        background: pixels that have this value in all channels are shown at the lower end, whatever the range: after a
+            normalization to mean 0 the background is 0, which is not dark.
 
     Raises:
         ValueError: for a range that is empty, or on call for a channel that the image does not have.
@@ -62,6 +64,7 @@ class AttentionFigureSaver:
         invert: bool = True,
         channel: int = 0,
         image_range: Sequence[float] = (0.0, 1.0),
+        background: float | None = None,
     ) -> None:
         if len(image_range) != 2 or not image_range[0] < image_range[1]:
             raise ValueError(f"image_range: expected two numbers, the lower one first, got {list(image_range)}")
@@ -75,6 +78,7 @@ class AttentionFigureSaver:
         self.max_figures = max_figures
         self.invert = invert
         self.channel = channel
+        self.background = background
         self.image_range = (float(image_range[0]), float(image_range[1]))
         self.written = 0
 
@@ -102,7 +106,10 @@ class AttentionFigureSaver:
         if not 0 <= self.channel < image.shape[0]:
             raise ValueError(f"channel: expected 0 to {image.shape[0] - 1}, got {self.channel}")
         low, high = self.image_range
-        return np.clip((_plane(image, self.channel) - low) / (high - low), 0, 1)
+        shown = np.clip((_plane(image, self.channel) - low) / (high - low), 0, 1)
+        if self.background is not None:
+            shown[(torch.as_tensor(image) == self.background).all(0).cpu().numpy()] = 0
+        return shown
 
     def __call__(self, engine: Engine) -> None:
         """Write the figures of the engine's current output."""

@@ -14,7 +14,6 @@ from __future__ import annotations
 
 import csv
 import os
-import time
 import unittest
 import warnings
 from pathlib import Path
@@ -99,9 +98,7 @@ class TestAgainstMONAI(FolderTest):
     @unittest.skipUnless(REAL_DATA, "MONAI_DD_REAL_DATA is not set: no folder with real data")
     def test_real_series(self):
         folder = Path(REAL_DATA) / "pet_sts001" / "image"
-        started = time.perf_counter()
         load_pet_series(folder)
-        self.assertLess(time.perf_counter() - started, 5.0)  # measured 0.9 s on one core; five times that is broken
         self.assertEqual(self.check(folder).shape, (128, 128, 267))
 
 

@@ -127,6 +127,11 @@ class TestFigureSaver(unittest.TestCase):
         self.assertEqual((drawn.min(), drawn.max() <= 1), (0, True))  # below the range is clipped
         np.testing.assert_allclose(drawn, np.clip((image[2].numpy() + 1) / 4, 0, 1), rtol=1e-6)
 
+    def test_background_is_dark_whatever_the_range(self):
+        image = torch.tensor([[[0.0, 0.0, 1.0]], [[0.0, 5.0, 0.0]]])  # only the first pixel is background
+        (drawn, _), _ = self._drawn(_item(image=image), image_range=[-2, 2], background=0.0)
+        np.testing.assert_array_equal(drawn[0], np.float32([0, 0.5, 0.75]))
+
     def test_beyond_the_default_range_is_clipped(self):
         (drawn, _), _ = self._drawn(_item(image=torch.tensor([-1.0, 0.25, 7.0]).expand(1, 4, 3)))
         np.testing.assert_array_equal(drawn[0], np.float32([0, 0.25, 1]))

@@ -122,7 +122,7 @@ class TestBuild(InDataSet):
     def test_oddly_named_mask_is_said(self):
         folder = self.folders[3]
         (folder / f"{folder.name}_seg.nii.gz").rename(folder / "W39_1998.09.19_Segm.nii.gz")
-        with self.assertWarnsRegex(UserWarning, f"{folder.name}: .* W39_1998.09.19_Segm.nii.gz is taken for it"):
+        with pytest.warns(UserWarning, match=f"{folder.name}: .* W39_1998.09.19_Segm.nii.gz is taken for it"):
             datalist = self.build()
         self.assertEqual(len(datalist["training"]) + len(datalist["validation"]), 40)
 
@@ -163,7 +163,7 @@ class TestRefuses(InDataSet):
     def test_skip_broken(self):
         self.break_three()
         write_study(self.root / CASES.format(9))
-        with self.assertWarnsRegex(UserWarning, "skipped: BraTS2021_00002: T2 is truncated"):
+        with pytest.warns(UserWarning, match="skipped: BraTS2021_00002: T2 is truncated"):
             datalist = self.build(skip_broken=True)
         self.assertEqual(datalist["skipped"], 3)
         self.assertEqual([datalist["counts"][s]["patients"] for s in ("training", "validation")], [1, 1])
@@ -222,7 +222,7 @@ class TestFind(InDataSet):
         (self.folders[0] / f"{self.folders[0].name}_t2.nii.gz").unlink()
         with self.assertRaisesRegex(ValueError, "1 of 2 studies are broken .*BraTS2021_00000: T2 missing"):
             find_brats_halves(self.root)
-        with self.assertWarns(UserWarning):
+        with pytest.warns(UserWarning):
             self.assertEqual(len(find_brats_halves(self.root, skip_broken=True)), 8)
 
 

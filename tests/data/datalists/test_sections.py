@@ -16,6 +16,7 @@ import unittest
 import warnings
 
 import numpy as np
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from parameterized import parameterized
@@ -106,7 +107,7 @@ class TestBroken(unittest.TestCase):
 
     def test_none_is_left(self):
         with (
-            self.assertWarns(UserWarning),
+            pytest.warns(UserWarning),
             self.assertRaisesRegex(ValueError, "all 1 studies are broken: none is left"),
         ):
             refuse_broken({"p1": "T1 missing"}, 1, "studies", skip_broken=True)

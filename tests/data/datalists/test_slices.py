@@ -22,6 +22,7 @@ from collections import Counter
 from pathlib import Path
 
 import numpy as np
+import pytest
 from parameterized import parameterized
 from PIL import Image
 
@@ -164,7 +165,7 @@ class TestRefuses(InPictures):
         message = "5 of 20 slices are broken .*0001.jpg: image is not there; .*0002.jpg: mask is not there; "
         message += ".*0003.jpg: image is truncated or no picture; .*0004.jpg: mask is truncated or no picture; "
         self.refused(message + r".*0005.jpg: mask has the shape \(31, 32\), image \(32, 32\)$")
-        with self.assertWarnsRegex(UserWarning, "skipped: images/0003.jpg: image is truncated"):
+        with pytest.warns(UserWarning, match="skipped: images/0003.jpg: image is truncated"):
             datalist = self.build(skip_broken=True)
         self.assertEqual(datalist["skipped"], 5)
         self.assertEqual(sum(counts["slices"] for counts in datalist["counts"].values()), 15)
