@@ -14,8 +14,6 @@ from __future__ import annotations
 
 from .axial import LoadAxialSlice, LoadAxialSliced
 from .hemisphere import (
-    BlankRegion,
-    BlankRegiond,
     Hemisphere,
     Hemisphered,
     HemisphereWindowd,
@@ -27,8 +25,6 @@ from .pet.projection import MaximumIntensityProjection, MaximumIntensityProjecti
 from .pet.suv import ConvertToSUV, ConvertToSUVd
 
 __all__ = [
-    "BlankRegion",
-    "BlankRegiond",
     "ConvertToSUV",
     "ConvertToSUVd",
     "Hemisphere",

@@ -8,11 +8,19 @@
 # WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
 # See the License for the specific language governing permissions and
 # limitations under the License.
-"""Pictures of explanations."""
+"""Pictures of explanations, and tables of runs."""
 
 from __future__ import annotations
 
 from .overlays import attention_figure, overlay_attention
 from .report import report_picture
+from .tables import format_table, read_runs, summarize_runs
 
-__all__ = ["attention_figure", "overlay_attention", "report_picture"]
+__all__ = [
+    "attention_figure",
+    "format_table",
+    "overlay_attention",
+    "read_runs",
+    "report_picture",
+    "summarize_runs",
+]

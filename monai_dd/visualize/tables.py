@@ -23,20 +23,24 @@ import numpy as np
 __all__ = ["COLUMNS", "format_table", "read_runs", "summarize_runs"]
 
 Runs = dict[str, dict[str, list[float]]]
-# title of a column and the metric in it; "*" stands for the level
+# title of a column and the metric in it
 COLUMNS: Mapping[str, str] = {
     "balanced accuracy": "balanced_accuracy",
     "AUC": "auc",
     "AUC, tumor blanked": "auc_blanked",
     "pixel mAP, fine": "pixel_ap_fine",
+    "pixel mAP, level 1": "pixel_ap_level1",
+    "pixel mAP, level 2": "pixel_ap_level2",
     "pixel mAP, coarse": "pixel_ap_coarse",
     "pointing, fine": "pointing_fine",
+    "pointing, level 1": "pointing_level1",
+    "pointing, level 2": "pointing_level2",
     "pointing, coarse": "pointing_coarse",
     "consistency gap": "consistency_gap",
     "entropy, fine": "entropy_fine",
     "entropy, coarse": "entropy_coarse",
 }
-_RIVAL = re.compile(r"(pixel_ap|pointing)_(?!fine$|coarse$)(.+?)(_fine|_coarse)?$")
+_RIVAL = re.compile(r"(pixel_ap|pointing)_(?!fine$|coarse$|level\d+$)(.+?)(_fine|_coarse)?$")
 
 
 def read_runs(path: str | Path) -> Runs:

@@ -14,5 +14,6 @@ from __future__ import annotations
 
 from .compose import compose_bundle
 from .predictor import BundleError, BundlePredictor
+from .runs import RunSpec, collect_runs, run_variants
 
-__all__ = ["BundleError", "BundlePredictor", "compose_bundle"]
+__all__ = ["BundleError", "BundlePredictor", "RunSpec", "collect_runs", "compose_bundle", "run_variants"]

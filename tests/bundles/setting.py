@@ -24,6 +24,8 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
+import torch
+from ignite.engine import Events
 from monai.bundle import ConfigParser, ConfigWorkflow
 
 from monai_dd.data.datalists.__main__ import main as write_datalist
@@ -45,6 +47,7 @@ __all__ = [
     "prepare",
     "read_metrics",
     "run",
+    "start_weights",
     "variants_of",
 ]
 
@@ -150,6 +153,19 @@ def launch(*names: str, work: Path, root: Path = FDG, **override: Any) -> subpro
         text=True,
         timeout=300,
     )
+
+
+def start_weights(workflow: ConfigWorkflow) -> dict[str, torch.Tensor]:
+    """Run a prepared training; the weights before its first step."""
+    trainer = workflow.parser.get_parsed_content("train#trainer")
+    start: dict[str, torch.Tensor] = {}
+
+    def note() -> None:
+        start.update({k: w.clone() for k, w in trainer.network.state_dict().items()})
+
+    trainer.add_event_handler(Events.ITERATION_STARTED(once=1), note)
+    workflow.run()
+    return start
 
 
 def read_metrics(path: Path) -> dict[str, float]:

@@ -19,7 +19,6 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from ignite.engine import Events
 from matplotlib.image import imread
 from monai.transforms import Compose
 from parameterized import parameterized
@@ -28,7 +27,17 @@ from PIL import Image
 from monai_dd.data.datalists import load_datalist
 from monai_dd.data.datalists.__main__ import main as write_datalist
 from monai_dd.transforms.hemisphere import midline_column
-from tests.bundles.setting import BRATS, InFolder, parser, phantoms, prepare, read_metrics, run, variants_of
+from tests.bundles.setting import (
+    BRATS,
+    InFolder,
+    parser,
+    phantoms,
+    prepare,
+    read_metrics,
+    run,
+    start_weights,
+    variants_of,
+)
 
 EXACT = ("variant_exact", "variant_cvx", "variant_four_level")  # agreement holds for every image, trained or not
 ONE_MAP = ("variant_baseline", "variant_tau_fine_gated", "variant_tau_coarse_gated")  # one map under both names
@@ -270,14 +279,6 @@ class TestFineTuning(InFolder):
     def test_starts_from_the_baseline(self, variant):
         _run("train", "variant_baseline", work=self.work, model_name="baseline.pt")
         baseline = torch.load(self.work / "models" / "baseline.pt", weights_only=True)
-        workflow = prepare("train", variant, work=self.work, root=BRATS)
-        trainer = workflow.parser.get_parsed_content("train#trainer")
-        start: dict[str, torch.Tensor] = {}
-
-        def note() -> None:
-            start.update({k: w.clone() for k, w in trainer.network.state_dict().items()})
-
-        trainer.add_event_handler(Events.ITERATION_STARTED(once=1), note)
-        workflow.run()
+        start = start_weights(prepare("train", variant, work=self.work, root=BRATS))
         for key in (k for k in baseline if k.startswith("encoder.")):
             torch.testing.assert_close(start[key], baseline[key], rtol=0, atol=0)

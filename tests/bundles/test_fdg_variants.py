@@ -21,7 +21,6 @@ import sys
 from pathlib import Path
 
 import torch
-from ignite.engine import Events
 from matplotlib.image import imread
 from parameterized import parameterized
 
@@ -37,6 +36,7 @@ from tests.bundles.setting import (
     prepare,
     read_metrics,
     run,
+    start_weights,
 )
 
 EXACT = ("variant_exact", "variant_cvx")  # agreement holds for every image, trained or not
@@ -112,15 +112,7 @@ class TestSharedCheckpoints(InFolder):
 
     def _before_the_first_step(self, variant: str, **override) -> dict[str, torch.Tensor]:
         workflow = prepare("train", variant, work=self.work, model_name="other.pt", **override)
-        trainer = workflow.parser.get_parsed_content("train#trainer")
-        start: dict[str, torch.Tensor] = {}
-
-        def note() -> None:
-            start.update({k: w.clone() for k, w in trainer.network.state_dict().items()})
-
-        trainer.add_event_handler(Events.ITERATION_STARTED(once=1), note)
-        workflow.run()
-        return start
+        return start_weights(workflow)
 
     @parameterized.expand(["variant_dual", "variant_exact", "variant_dual_gated"])
     def test_fine_tunes_from_the_baseline(self, variant):

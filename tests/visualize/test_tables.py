@@ -53,6 +53,11 @@ class TestTables(unittest.TestCase):
         self.assertEqual(table[3][3:], ["30.0", "30.0"])
         self.assertEqual(table[4], ["exact", "1", "90.0", "-", ""])
 
+    def test_levels_between_are_columns_not_rivals(self):
+        self.path.write_text("variant,seed,metric,value\nfour_level,0,val_pixel_ap_level1,0.5\n")
+        table = summarize_runs(read_runs(self.path))
+        self.assertEqual(table, [["variant", "runs", "pixel mAP, level 1"], ["four_level", "1", "50.0"]])
+
     def test_markdown(self):
         text = format_table([["a", "bb"], ["ccc", ""]])
         self.assertEqual(text, "| a   | bb |\n|-----|----|\n| ccc |    |\n")

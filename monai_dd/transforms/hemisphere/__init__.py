@@ -13,11 +13,8 @@
 from __future__ import annotations
 
 from .array import Hemisphere
-from .blank import FILLS, BlankRegion, blank_region
+from .blank import FILLS, blank_region
 from .dictionary import (
-    BlankRegionD,
-    BlankRegiond,
-    BlankRegionDict,
     HemisphereD,
     Hemisphered,
     HemisphereDict,
@@ -35,10 +32,6 @@ __all__ = [
     "FILLS",
     "MODES",
     "SIDES",
-    "BlankRegion",
-    "BlankRegionD",
-    "BlankRegionDict",
-    "BlankRegiond",
     "Hemisphere",
     "HemisphereD",
     "HemisphereDict",

@@ -13,14 +13,11 @@
 from __future__ import annotations
 
 import torch
-from monai.config.type_definitions import NdarrayOrTensor
-from monai.data import MetaTensor, get_track_meta
-from monai.transforms import Transform
-from monai.utils import TransformBackends, convert_to_tensor
+from monai.utils import convert_to_tensor
 
 from monai_dd.utils.checks import check_option
 
-__all__ = ["FILLS", "BlankRegion", "blank_region"]
+__all__ = ["FILLS", "blank_region"]
 
 FILLS = ("mean", "zero")
 
@@ -58,38 +55,3 @@ def blank_region(image: torch.Tensor, region: torch.Tensor, fill: str = "mean", 
     count = counted.sum(dim=(-2, -1), keepdim=True).clamp(min=1)
     mean = values.masked_fill(~counted, 0).sum(dim=(-2, -1), keepdim=True) / count
     return torch.where(inside, mean.to(image.dtype), image)
-
-
-class BlankRegion(Transform):
-    """Replace the pixels of a region by the mean of the rest of their channel, or by 0.
-
-    Args:
-        fill: ``"mean"`` or ``"zero"``, see :py:func:`blank_region`.
-        threshold: of the foreground, see there.
-
-    Raises:
-        ValueError: ``fill`` is unknown.
-    """
-
-    backend = [TransformBackends.TORCH]
-
-    def __init__(self, fill: str = "mean", threshold: float = 0.0) -> None:
-        self.fill = check_option("fill", fill, FILLS)
-        self.threshold = threshold
-
-    def __call__(self, img: NdarrayOrTensor, region: NdarrayOrTensor) -> torch.Tensor:
-        """Blank one image.
-
-        Args:
-            img: ``(C, H, W)``.
-            region: ``(1, H, W)``, positive inside.
-
-        Returns:
-            image ``(C, H, W)``, a ``MetaTensor`` (a tensor when MONAI does not track metadata).
-
-        Raises:
-            ValueError: ``region`` does not fit ``img``.
-        """
-        img = convert_to_tensor(img, track_meta=get_track_meta())
-        blank = blank_region(img, region, self.fill, self.threshold)
-        return MetaTensor(blank).copy_meta_from(img) if isinstance(img, MetaTensor) else blank

@@ -19,13 +19,9 @@ from monai.config import KeysCollection
 from monai.transforms import InvertibleTransform, MapTransform
 
 from monai_dd.transforms.hemisphere.array import Hemisphere
-from monai_dd.transforms.hemisphere.blank import BlankRegion
 from monai_dd.transforms.hemisphere.mirror import MirrorRegion
 
 __all__ = [
-    "BlankRegionD",
-    "BlankRegionDict",
-    "BlankRegiond",
     "HemisphereD",
     "HemisphereDict",
     "HemisphereWindowD",
@@ -46,12 +42,13 @@ class HemisphereWindowd(MapTransform):
     the whole slice, then the cut. An item that has a window keeps it.
 
     Args:
-        keys: key of the slice ``(C, H, W)``.
+        keys: keys of the slices ``(C, H, W)``; the first one that the item has is looked at.
         mode: ``"boundary"``, ``"midline"`` or ``"matched"``.
         side_key: key of the side, ``"image_left"`` or ``"image_right"``.
         mask_key: key of the mask ``(1, H, W)`` of the tumor.
         window_key: key of the columns ``(start, stop)`` to keep.
         threshold: fraction of the slice's maximum that foreground exceeds.
+        allow_missing_keys: do not raise when one of ``keys`` is missing.
     """
 
     backend = Hemisphere.backend
@@ -64,8 +61,9 @@ class HemisphereWindowd(MapTransform):
         mask_key: str = "mask",
         window_key: str = "window",
         threshold: float = 0.0,
+        allow_missing_keys: bool = False,
     ) -> None:
-        super().__init__(keys)
+        super().__init__(keys, allow_missing_keys)
         self.hemisphere = Hemisphere(mode, threshold=threshold)
         self.side_key = side_key
         self.mask_key = mask_key
@@ -89,8 +87,8 @@ class HemisphereWindowd(MapTransform):
 class Hemisphered(MapTransform, InvertibleTransform):
     """Dictionary form of :py:class:`Hemisphere`: one window per item, for all keys.
 
-    The window is the item's own, if it has one; else it is found in the slice of the first key, on the item's side and,
-    where the mode needs it, with the item's mask. Nothing is added to the item.
+    The window is the item's own, if it has one; else it is found in the slice of the first key, as
+    :py:class:`HemisphereWindowd` does. Nothing is added to the item.
 
     Args:
         keys: keys of the slices ``(C, H, W)`` to cut; the mask may be one of them.
@@ -115,10 +113,8 @@ class Hemisphered(MapTransform, InvertibleTransform):
         allow_missing_keys: bool = False,
     ) -> None:
         super().__init__(keys, allow_missing_keys)
-        self.hemisphere = Hemisphere(mode, threshold=threshold)
-        self.side_key = side_key
-        self.mask_key = mask_key
-        self.window_key = window_key
+        self.window = HemisphereWindowd(keys, mode, side_key, mask_key, window_key, threshold, allow_missing_keys)
+        self.hemisphere = self.window.hemisphere
 
     def __call__(self, data: Mapping[Hashable, Any]) -> dict[Hashable, Any]:
         """Cut the slice of every key.
@@ -128,11 +124,7 @@ class Hemisphered(MapTransform, InvertibleTransform):
         """
         d = dict(data)
         keys = list(self.key_iterator(d))
-        window = d.get(self.window_key)
-        if window is None and keys:
-            if d.get(self.side_key) is None:
-                raise ValueError(f"item: expected {self.window_key!r} or {self.side_key!r}, got neither")
-            window = self.hemisphere.window(d[keys[0]], d.get(self.mask_key), d[self.side_key])
+        window = self.window(d)[self.window.window_key] if keys else None
         for key in keys:
             d[key] = self.hemisphere(d[key], window=window)
         return d
@@ -142,46 +134,6 @@ class Hemisphered(MapTransform, InvertibleTransform):
         d = dict(data)
         for key in self.key_iterator(d):
             d[key] = self.hemisphere.inverse(d[key])
-        return d
-
-
-class BlankRegiond(MapTransform):
-    """Dictionary form of :py:class:`BlankRegion`.
-
-    Args:
-        keys: keys of the images ``(C, H, W)`` to blank.
-        region_key: key of the region ``(1, H, W)``, positive inside.
-        fill: ``"mean"`` or ``"zero"``.
-        threshold: of the foreground.
-        allow_missing_keys: do not raise when one of ``keys`` is missing.
-    """
-
-    backend = BlankRegion.backend
-
-    def __init__(
-        self,
-        keys: KeysCollection,
-        region_key: str = "region",
-        fill: str = "mean",
-        threshold: float = 0.0,
-        allow_missing_keys: bool = False,
-    ) -> None:
-        super().__init__(keys, allow_missing_keys)
-        self.blank = BlankRegion(fill, threshold)
-        self.region_key = region_key
-
-    def __call__(self, data: Mapping[Hashable, Any]) -> dict[Hashable, Any]:
-        """Blank the region in the image of every key.
-
-        Raises:
-            KeyError: the item has no region.
-        """
-        d = dict(data)
-        if self.region_key not in d:
-            raise KeyError(f"item: expected the region under {self.region_key!r}, got none")
-        region = d[self.region_key]
-        for key in self.key_iterator(d):
-            d[key] = self.blank(d[key], region)
         return d
 
 
@@ -210,4 +162,3 @@ class MirrorRegiond(MapTransform):
 HemisphereD = HemisphereDict = Hemisphered
 HemisphereWindowD = HemisphereWindowDict = HemisphereWindowd
 MirrorRegionD = MirrorRegionDict = MirrorRegiond
-BlankRegionD = BlankRegionDict = BlankRegiond

@@ -18,7 +18,7 @@ from monai.data import DataLoader, Dataset, MetaTensor, decollate_batch, list_da
 from monai.transforms import Compose, EnsureTyped, Invertd, Resized
 from parameterized import parameterized
 
-from monai_dd.transforms.hemisphere import SIDES, BlankRegion, BlankRegiond, Hemisphere, Hemisphered
+from monai_dd.transforms.hemisphere import SIDES, Hemisphere, Hemisphered
 
 SIZE = (8, 20)
 
@@ -111,24 +111,6 @@ class TestHemisphered(unittest.TestCase):
         Hemisphered(["image", "mask"])(data)
         self.assertTrue((data["image"] == before).all())
         self.assertEqual(data["image"].applied_operations, [])
-
-
-class TestBlankRegiond(unittest.TestCase):
-    @parameterized.expand([("mean",), ("zero",)])
-    def test_every_key(self, fill):
-        data = item()
-        data["other"] = data["image"] * 2
-        out = BlankRegiond(["image", "other"], "mask", fill)(data)
-        for key in ("image", "other"):
-            self.assertTrue((out[key] == BlankRegion(fill)(data[key], data["mask"])).all())
-            self.assertFalse((out[key] == data[key]).all())
-        self.assertTrue((out["mask"] == data["mask"]).all())
-
-    def test_missing_keys(self):
-        with self.assertRaisesRegex(KeyError, "expected the region under 'region'"):
-            BlankRegiond("image")(item())
-        out = BlankRegiond(["image", "absent"], "mask", allow_missing_keys=True)(item())
-        self.assertNotIn("absent", out)
 
 
 if __name__ == "__main__":
