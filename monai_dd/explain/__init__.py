@@ -13,16 +13,39 @@
 from __future__ import annotations
 
 from .attention import AttentionExplainer
+from .attribution import Attribution, CompletenessWarning, attribution_map
 from .base import Explainer
 from .cam import GradCAM, HiResCAM
+from .captum import LRP, DeepLIFT, GradientXInput, IntegratedGradients
 from .controls import CenteredGaussian, RandomControl, SmoothedIntensity
+from .convex import ConvexProgram
+from .methods import METHODS, make_explainers, make_randomized_explainers
+from .occlusion import Occlusion
+from .randomization import randomize_cascade
+from .safe_copy import make_safe_copy
+from .vit import ViTAttention
 
 __all__ = [
     "AttentionExplainer",
+    "Attribution",
     "CenteredGaussian",
+    "CompletenessWarning",
+    "ConvexProgram",
+    "DeepLIFT",
     "Explainer",
     "GradCAM",
+    "GradientXInput",
     "HiResCAM",
+    "IntegratedGradients",
+    "LRP",
+    "METHODS",
+    "Occlusion",
     "RandomControl",
     "SmoothedIntensity",
+    "ViTAttention",
+    "attribution_map",
+    "make_explainers",
+    "make_randomized_explainers",
+    "make_safe_copy",
+    "randomize_cascade",
 ]

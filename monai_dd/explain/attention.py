@@ -15,11 +15,26 @@ from __future__ import annotations
 import torch
 
 from monai_dd.explain.base import Explainer, choose_class
+from monai_dd.networks.layers import consistent_attention
 from monai_dd.networks.nets import AttentionClassifier
 from monai_dd.utils.checks import check_option
 from monai_dd.utils.evaluation import evaluating, read_logits
 
-__all__ = ["AttentionExplainer"]
+__all__ = ["AttentionExplainer", "attended_levels"]
+
+
+def attended_levels(network: AttentionClassifier) -> list[str]:
+    """Names of the maps of a network, finest first: ``fine``, ``level1``, ..., ``coarse``.
+
+    A network with one attended stage gives its map under both names.
+
+    Raises:
+        ValueError: for a network without attention.
+    """
+    if not getattr(network, "attend", ()):
+        kind = type(network).__name__
+        raise ValueError(f"network: expected an AttentionClassifier with attended stages, got {kind} without")
+    return ["fine", *(f"level{i}" for i in range(1, len(network.attend) - 1)), "coarse"]
 
 
 class AttentionExplainer(Explainer):
@@ -30,21 +45,26 @@ class AttentionExplainer(Explainer):
     Args:
         network: classifier with attended stages, in either of its forms.
         level: ``fine``, ``coarse``, or ``level1``, ``level2``, ... between them.
+        consistent: make the levels agree after the fact, by the closed form of Eq. 4 on the network's potentials. A
+            network with ``consistency="exact"`` has done so already.
 
     Raises:
-        ValueError: for a network without attention, or a level that it does not have.
+        ValueError: for a network without attention, a level that it does not have, or one level to make consistent.
     """
 
-    def __init__(self, network: AttentionClassifier, level: str = "fine") -> None:
-        if not getattr(network, "attend", ()):
-            kind = type(network).__name__
-            raise ValueError(f"network: expected an AttentionClassifier with attended stages, got {kind} without")
-        between = [f"level{i}" for i in range(1, len(network.attend) - 1)]
-        self.level = check_option("level", level, ["fine", *between, "coarse"])
+    def __init__(self, network: AttentionClassifier, level: str = "fine", consistent: bool = False) -> None:
+        self.levels = attended_levels(network)
+        self.level = check_option("level", level, self.levels)
+        if consistent and len(network.attend) < 2:
+            raise ValueError(f"network: expected two attended stages or more to make consistent, got {network.attend}")
+        self.consistent = consistent
         self.network = network.with_attention()
 
     def _explain(self, image: torch.Tensor, class_idx: int | torch.Tensor | None) -> torch.Tensor:
         with torch.no_grad(), evaluating(self.network):
             output = self.network(image)
         choose_class(read_logits(output), class_idx)
-        return output[f"log_mu_{self.level}"].exp()
+        if not self.consistent:
+            return output[f"log_mu_{self.level}"].exp()
+        log_mu = consistent_attention([output[f"phi_{level}"] for level in self.levels]).log_mu
+        return log_mu[self.levels.index(self.level)].exp()

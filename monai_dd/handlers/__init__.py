@@ -16,12 +16,23 @@ from .attention_entropy import AttentionEntropy
 from .balanced_accuracy import BalancedAccuracy
 from .blanked_prediction import BlankedPrediction
 from .broadcast_buffers import BroadcastBuffers
+from .case_maps import CaseMaps
 from .consistency_gap import ConsistencyGap
+from .deletion_auc import DeletionAUC
 from .explanation_maps import ExplanationMaps
+from .explanation_study import ExplanationStudy
 from .figure_saver import AttentionFigureSaver
+from .insertion_auc import InsertionAUC
+from .perturbation_auc import PerturbationAUC
+from .perturbed_prediction import PerturbedPrediction
 from .pixel_average_precision import PixelAveragePrecision
 from .pointing_game import PointingGame
+from .quantile_iou import QuantileIoU
+from .rank_correlation import RankCorrelation
 from .relevance_mass import RelevanceMassAccuracy
+from .relevance_rank import RelevanceRankAccuracy
+from .study_measures import LocalizationMeasure, Measure, PerturbationMeasure, RandomizationMeasure, StudyBatch
+from .study_results import StudyResults
 from .weights_loader import WeightsLoader
 
 __all__ = [
@@ -30,10 +41,25 @@ __all__ = [
     "BalancedAccuracy",
     "BlankedPrediction",
     "BroadcastBuffers",
+    "CaseMaps",
     "ConsistencyGap",
+    "DeletionAUC",
     "ExplanationMaps",
+    "ExplanationStudy",
+    "InsertionAUC",
+    "LocalizationMeasure",
+    "Measure",
+    "PerturbationAUC",
+    "PerturbationMeasure",
+    "PerturbedPrediction",
     "PixelAveragePrecision",
     "PointingGame",
+    "QuantileIoU",
+    "RandomizationMeasure",
+    "RankCorrelation",
     "RelevanceMassAccuracy",
+    "RelevanceRankAccuracy",
+    "StudyBatch",
+    "StudyResults",
     "WeightsLoader",
 ]

@@ -23,7 +23,7 @@ from monai.utils import ensure_tuple
 
 from monai_dd.visualize import attention_figure
 
-__all__ = ["AttentionFigureSaver"]
+__all__ = ["AttentionFigureSaver", "check_range", "to_gray"]
 
 
 class AttentionFigureSaver:
@@ -66,8 +66,7 @@ class AttentionFigureSaver:
         image_range: Sequence[float] = (0.0, 1.0),
         background: float | None = None,
     ) -> None:
-        if len(image_range) != 2 or not image_range[0] < image_range[1]:
-            raise ValueError(f"image_range: expected two numbers, the lower one first, got {list(image_range)}")
+        check_range(image_range)
         self.output_dir = Path(output_dir)
         self.image_key = image_key
         self.map_keys = ensure_tuple(map_keys)
@@ -102,15 +101,6 @@ class AttentionFigureSaver:
             parts.append(f"predicted {self._name(int(pred.argmax()))} ({float(pred.max()):.2f})")
         return ", ".join(parts)
 
-    def _gray(self, image: torch.Tensor) -> np.ndarray:
-        if not 0 <= self.channel < image.shape[0]:
-            raise ValueError(f"channel: expected 0 to {image.shape[0] - 1}, got {self.channel}")
-        low, high = self.image_range
-        shown = np.clip((_plane(image, self.channel) - low) / (high - low), 0, 1)
-        if self.background is not None:
-            shown[(torch.as_tensor(image) == self.background).all(0).cpu().numpy()] = 0
-        return shown
-
     def __call__(self, engine: Engine) -> None:
         """Write the figures of the engine's current output."""
         for item in engine.state.output:
@@ -120,7 +110,7 @@ class AttentionFigureSaver:
             spacing = affine_to_spacing(image.affine) if hasattr(image, "affine") else np.ones(2)
             mask = item.get(self.mask_key)
             figure = attention_figure(
-                self._gray(image),
+                to_gray(image, self.channel, self.image_range, self.background),
                 {key.replace("_", " "): _plane(item[key]) for key in self.map_keys if key in item},
                 title=self._title(item),
                 mask=None if mask is None else _plane(mask),
@@ -134,3 +124,26 @@ class AttentionFigureSaver:
 
 def _plane(x: torch.Tensor, channel: int = 0) -> np.ndarray:
     return torch.as_tensor(x).detach().float().cpu().numpy()[channel]
+
+
+def check_range(image_range: Sequence[float]) -> None:
+    """Raise ValueError for a range of intensities that is empty."""
+    if len(image_range) != 2 or not image_range[0] < image_range[1]:
+        raise ValueError(f"image_range: expected two numbers, the lower one first, got {list(image_range)}")
+
+
+def to_gray(
+    image: torch.Tensor, channel: int = 0, image_range: Sequence[float] = (0.0, 1.0), background: float | None = None
+) -> np.ndarray:
+    """Return one channel of an image ``(C, *S)`` as numbers from 0 to 1, see :class:`AttentionFigureSaver`.
+
+    Raises:
+        ValueError: for a channel that the image does not have.
+    """
+    if not 0 <= channel < image.shape[0]:
+        raise ValueError(f"channel: expected 0 to {image.shape[0] - 1}, got {channel}")
+    low, high = image_range
+    shown = np.clip((_plane(image, channel) - low) / (high - low), 0, 1)
+    if background is not None:
+        shown[(torch.as_tensor(image) == background).all(0).cpu().numpy()] = 0
+    return shown

@@ -12,24 +12,55 @@
 
 from __future__ import annotations
 
+from .areas import compute_area
 from .attention_entropy import AttentionEntropyMetric, compute_attention_entropy
 from .balanced_accuracy import BalancedAccuracyMetric, compute_balanced_accuracy
 from .consistency_gap import ConsistencyGapMetric, compute_consistency_gap
+from .deletion_insertion import (
+    DeletionAUCMetric,
+    InsertionAUCMetric,
+    blur_image,
+    compute_deletion_auc,
+    compute_insertion_auc,
+)
+from .localization import compute_localization
+from .perturbation import perturb_logits
+from .perturbation_curve import PerturbationAUCMetric, average_over_classes, compute_perturbation_curve
 from .pixel_average_precision import PixelAveragePrecisionMetric, compute_pixel_average_precision
 from .pointing_game import PointingGameMetric, compute_pointing_game
+from .quantile_iou import QuantileIoUMetric, compute_quantile_iou
+from .rank_correlation import RankCorrelationMetric, compute_rank_correlation
 from .relevance_mass import RelevanceMassAccuracyMetric, compute_relevance_mass_accuracy
+from .relevance_rank import RelevanceRankAccuracyMetric, compute_relevance_rank_accuracy
 
 __all__ = [
     "AttentionEntropyMetric",
     "BalancedAccuracyMetric",
     "ConsistencyGapMetric",
+    "DeletionAUCMetric",
+    "InsertionAUCMetric",
+    "PerturbationAUCMetric",
     "PixelAveragePrecisionMetric",
     "PointingGameMetric",
+    "QuantileIoUMetric",
+    "RankCorrelationMetric",
     "RelevanceMassAccuracyMetric",
+    "RelevanceRankAccuracyMetric",
+    "average_over_classes",
+    "blur_image",
+    "compute_area",
     "compute_attention_entropy",
     "compute_balanced_accuracy",
     "compute_consistency_gap",
+    "compute_deletion_auc",
+    "compute_insertion_auc",
+    "compute_localization",
+    "compute_perturbation_curve",
     "compute_pixel_average_precision",
     "compute_pointing_game",
+    "compute_quantile_iou",
+    "compute_rank_correlation",
     "compute_relevance_mass_accuracy",
+    "compute_relevance_rank_accuracy",
+    "perturb_logits",
 ]

@@ -15,7 +15,8 @@ from __future__ import annotations
 import math
 
 import torch
-from monai.metrics import CumulativeIterationMetric
+
+from monai_dd.metrics.epoch import EpochMetric
 
 __all__ = ["AttentionEntropyMetric", "compute_attention_entropy"]
 
@@ -46,7 +47,7 @@ def compute_attention_entropy(log_mu: torch.Tensor) -> torch.Tensor:
     return torch.special.entr(cells.exp()).sum(1) / math.log(cells.shape[1])
 
 
-class AttentionEntropyMetric(CumulativeIterationMetric):
+class AttentionEntropyMetric(EpochMetric):
     """Mean of :func:`compute_attention_entropy` over all samples of an epoch.
 
     It describes attention more than it judges it: a map can be concentrated on the wrong place.

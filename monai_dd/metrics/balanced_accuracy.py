@@ -13,8 +13,9 @@
 from __future__ import annotations
 
 import torch
-from monai.metrics import CumulativeIterationMetric
 from sklearn.metrics import recall_score
+
+from monai_dd.metrics.epoch import EpochMetric
 
 __all__ = ["BalancedAccuracyMetric", "compute_balanced_accuracy"]
 
@@ -45,7 +46,7 @@ def compute_balanced_accuracy(y_pred: torch.Tensor, y: torch.Tensor) -> float:
     return float(recall_score(target, prediction, labels=target.unique(), average="macro", zero_division=0))
 
 
-class BalancedAccuracyMetric(CumulativeIterationMetric):
+class BalancedAccuracyMetric(EpochMetric):
     """Balanced accuracy over all samples of an epoch, see :func:`compute_balanced_accuracy`.
 
     Attributes:

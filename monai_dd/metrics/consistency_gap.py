@@ -13,8 +13,8 @@
 from __future__ import annotations
 
 import torch
-from monai.metrics import CumulativeIterationMetric
 
+from monai_dd.metrics.epoch import EpochMetric
 from monai_dd.networks.layers import block_factor, marginalize
 
 __all__ = ["ConsistencyGapMetric", "compute_consistency_gap"]
@@ -40,7 +40,7 @@ def compute_consistency_gap(log_fine: torch.Tensor, log_coarse: torch.Tensor) ->
     return (marginalize(log_fine.exp(), factor) - log_coarse.exp()).abs().flatten(1).sum(1) / 2
 
 
-class ConsistencyGapMetric(CumulativeIterationMetric):
+class ConsistencyGapMetric(EpochMetric):
     """Mean consistency gap over all samples of an epoch, see :func:`compute_consistency_gap`.
 
     Attributes:

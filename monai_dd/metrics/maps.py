@@ -14,7 +14,9 @@ from __future__ import annotations
 
 import torch
 
-__all__ = ["check_maps", "pair_with_mask", "rank_cells"]
+from monai_dd.metrics.descending import argsort_descending
+
+__all__ = ["check_maps", "list_cells", "order_mask", "pair_with_mask", "rank_cells"]
 
 
 def check_maps(relevance: torch.Tensor, mask: torch.Tensor) -> None:
@@ -36,6 +38,24 @@ def check_maps(relevance: torch.Tensor, mask: torch.Tensor) -> None:
         raise ValueError(f"relevance: expected numbers, got {int(relevance.isnan().sum())} not-a-number")
 
 
+def list_cells(relevance: torch.Tensor, size: torch.Size) -> torch.Tensor:
+    """Bring maps to another grid by nearest neighbor and list their cells.
+
+    Args:
+        relevance: maps ``(B, 1, *S)`` of any type.
+        size: the grid to bring them to, as many axes as ``S``.
+
+    Returns:
+        values ``(B, N)``, floating.
+    """
+    relevance = relevance.as_subclass(torch.Tensor)  # without MONAI's metadata
+    if not relevance.is_floating_point():
+        relevance = relevance.float()
+    if relevance.shape[2:] != size:
+        relevance = torch.nn.functional.interpolate(relevance, size=size, mode="nearest-exact")
+    return relevance.flatten(1)
+
+
 def pair_with_mask(relevance: torch.Tensor, mask: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
     """Bring maps to the grid of their masks by nearest neighbor and list the cells of both.
 
@@ -49,13 +69,9 @@ def pair_with_mask(relevance: torch.Tensor, mask: torch.Tensor) -> tuple[torch.T
     Raises:
         ValueError: see :func:`check_maps`.
     """
-    relevance, mask = relevance.as_subclass(torch.Tensor), mask.as_subclass(torch.Tensor)  # without MONAI's metadata
     check_maps(relevance, mask)
-    if not relevance.is_floating_point():
-        relevance = relevance.float()
-    if relevance.shape[2:] != mask.shape[2:]:
-        relevance = torch.nn.functional.interpolate(relevance, size=mask.shape[2:], mode="nearest-exact")
-    return relevance.flatten(1), (mask.to(relevance.device) > 0).flatten(1)
+    mask = mask.as_subclass(torch.Tensor)
+    return list_cells(relevance, mask.shape[2:]), (mask.to(relevance.device) > 0).flatten(1)
 
 
 def rank_cells(values: torch.Tensor, seed: int = 0) -> torch.Tensor:
@@ -66,11 +82,34 @@ def rank_cells(values: torch.Tensor, seed: int = 0) -> torch.Tensor:
     batch, the position in it or the device.
 
     Args:
-        values: ``(B, N)``.
+        values: ``(B, N)``, none of them not-a-number.
         seed: of the order among equal values.
 
     Returns:
         indices of the cells ``(B, N)``, the one with the highest value first.
     """
-    shuffled = torch.randperm(values.shape[1], generator=torch.Generator().manual_seed(seed)).to(values.device)
-    return shuffled[values[:, shuffled].sort(dim=1, descending=True, stable=True).indices]
+    shuffled = _shuffle(values, seed)
+    return shuffled[argsort_descending(values.index_select(1, shuffled))]
+
+
+def _shuffle(values: torch.Tensor, seed: int) -> torch.Tensor:
+    return torch.randperm(values.shape[1], generator=torch.Generator().manual_seed(seed)).to(values.device)
+
+
+def order_mask(relevance: torch.Tensor, mask: torch.Tensor, seed: int = 0) -> torch.Tensor:
+    """Say of each cell whether it is inside, from the highest value of the map to the lowest.
+
+    Args:
+        relevance: maps ``(B, 1, *S)``, resized to the mask by nearest neighbor.
+        mask: masks ``(B, 1, *M)``, positive inside.
+        seed: of the order among equal values.
+
+    Returns:
+        tensor of shape ``(B, N)``, boolean.
+
+    Raises:
+        ValueError: see :func:`check_maps`.
+    """
+    values, inside = pair_with_mask(relevance, mask)
+    shuffled = _shuffle(values, seed).expand_as(values)
+    return inside.gather(1, shuffled).gather(1, argsort_descending(values.gather(1, shuffled)))

@@ -13,11 +13,11 @@
 from __future__ import annotations
 
 import torch
-from monai.metrics import CumulativeIterationMetric
 
-from monai_dd.metrics.maps import pair_with_mask, rank_cells
+from monai_dd.metrics.epoch import EpochMetric
+from monai_dd.metrics.maps import order_mask
 
-__all__ = ["PixelAveragePrecisionMetric", "compute_pixel_average_precision"]
+__all__ = ["PixelAveragePrecisionMetric", "average_precision", "compute_pixel_average_precision"]
 
 
 def compute_pixel_average_precision(relevance: torch.Tensor, mask: torch.Tensor, seed: int = 0) -> torch.Tensor:
@@ -40,14 +40,24 @@ def compute_pixel_average_precision(relevance: torch.Tensor, mask: torch.Tensor,
     Raises:
         ValueError: when the batches or numbers of axes differ, or the relevance holds not-a-number.
     """
-    values, inside = pair_with_mask(relevance, mask)
-    hits = inside.gather(1, rank_cells(values, seed))
+    return average_precision(order_mask(relevance, mask, seed))
+
+
+def average_precision(hits: torch.Tensor) -> torch.Tensor:
+    """Average precision of cells in the order of a map.
+
+    Args:
+        hits: ``(B, N)``, whether each cell is inside, the one with the highest value first.
+
+    Returns:
+        tensor of shape ``(B,)``; not-a-number where no cell is inside.
+    """
     ranks = torch.arange(1, hits.shape[1] + 1, device=hits.device)
     precision = hits.cumsum(1, dtype=torch.int32) / ranks  # counted in whole numbers, exact for any size
     return (precision * hits).sum(1) / hits.sum(1)
 
 
-class PixelAveragePrecisionMetric(CumulativeIterationMetric):
+class PixelAveragePrecisionMetric(EpochMetric):
     """Pixel mAP: mean of :func:`compute_pixel_average_precision` over the samples of an epoch that have a mask.
 
     Args:

@@ -13,8 +13,8 @@
 from __future__ import annotations
 
 import torch
-from monai.metrics import CumulativeIterationMetric
 
+from monai_dd.metrics.epoch import EpochMetric
 from monai_dd.metrics.maps import pair_with_mask
 
 __all__ = ["PointingGameMetric", "compute_pointing_game"]
@@ -42,7 +42,7 @@ def compute_pointing_game(relevance: torch.Tensor, mask: torch.Tensor) -> torch.
     return torch.where(inside.any(1), share, torch.nan)
 
 
-class PointingGameMetric(CumulativeIterationMetric):
+class PointingGameMetric(EpochMetric):
     """Mean of :func:`compute_pointing_game` over the samples of an epoch that have a mask.
 
     Attributes:

@@ -13,8 +13,8 @@
 from __future__ import annotations
 
 import torch
-from monai.metrics import CumulativeIterationMetric
 
+from monai_dd.metrics.epoch import EpochMetric
 from monai_dd.metrics.maps import pair_with_mask
 
 __all__ = ["RelevanceMassAccuracyMetric", "compute_relevance_mass_accuracy"]
@@ -39,7 +39,7 @@ def compute_relevance_mass_accuracy(relevance: torch.Tensor, mask: torch.Tensor)
     return torch.where(inside.any(1), share, torch.nan)
 
 
-class RelevanceMassAccuracyMetric(CumulativeIterationMetric):
+class RelevanceMassAccuracyMetric(EpochMetric):
     """Mean of :func:`compute_relevance_mass_accuracy` over the samples of an epoch that have a mask.
 
     Attributes:

@@ -12,12 +12,14 @@
 
 from __future__ import annotations
 
+import zlib
 from collections.abc import Mapping
 from pathlib import Path
 
 import torch
+from torch import nn
 
-__all__ = ["check_state_fits", "read_state_dict"]
+__all__ = ["check_state_fits", "compute_checksum", "read_state_dict"]
 
 
 def read_state_dict(path: str | Path, map_location: torch.device | str | None = None) -> dict[str, torch.Tensor]:
@@ -54,3 +56,12 @@ def check_state_fits(own: Mapping[str, torch.Tensor], state: Mapping[str, torch.
             f"{name}: {len(missing)} missing, {len(unknown)} unknown, {len(reshaped)} of another shape, "
             f"first {(missing + unknown + reshaped)[0]}"
         )
+
+
+def compute_checksum(network: nn.Module) -> str:
+    """CRC-32 of all tensors of a network, by name: eight hexadecimal digits that tell its weights from others."""
+    checksum = 0
+    for name, weight in sorted(network.state_dict().items()):
+        values = weight.detach().cpu().contiguous()
+        checksum = zlib.crc32(values.flatten().view(torch.uint8).numpy().tobytes(), zlib.crc32(name.encode(), checksum))
+    return f"{checksum:08x}"

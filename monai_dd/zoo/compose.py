@@ -90,14 +90,14 @@ def _describe(
     path = bundle / "configs" / "metadata.json"
     metadata = json.loads(path.read_text())
     network = config["network_def"]
-    encoder = network.get("encoder", {}).get("_target_", "").rpartition(".")[2] or "no encoder named"
+    parts = [network, config["encoder"]] if network.get("encoder") == "@encoder" else [network]
+    kind = " with ".join(part.get("_target_", "").rpartition(".")[2] for part in parts)
     weights = "with weights" if has_weights else "without weights"
-    kind = network.get("_target_", "").rpartition(".")[2]
-    metadata["description"] = f"{metadata['task']}. {kind} ({encoder}), composed of {origin}. Research use only."
+    metadata["description"] = f"{metadata['task']}. {kind}, composed of {origin}. Research use only."
     metadata["changelog"][metadata["version"]] = f"composed of {origin}, {weights}"
     if "image_size" in config:
         metadata["network_data_format"]["inputs"]["image"]["spatial_shape"] = list(config["image_size"])
-    channels = network.get("encoder", {}).get("in_channels")
+    channels = config.get("in_channels")
     image = metadata["network_data_format"]["inputs"]["image"]
     if channels is not None and channels != image["num_channels"]:
         image |= {"num_channels": channels, "channel_def": {str(i): f"channel {i}" for i in range(channels)}}

@@ -74,8 +74,8 @@ def bundle() -> Path:
     path = folder / "configs" / "inference.json"
     config = json.loads(path.read_text())
     config["image_size"] = [64, 64]
-    config["network_def"]["encoder"]["features"] = 4
-    config["network_def"]["embed_dim"] = 8
+    config["encoder"]["features"] = 4
+    config["embed_dim"] = 8
     path.write_text(json.dumps(config, indent=4))
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(0)

@@ -59,8 +59,8 @@ EVALUATE = ("train", "evaluate", "evaluate_localization")
 # the smallest network and image of the demo overlay in which both levels still have several cells
 SMALL = {
     "image_size": [64, 64],
-    "network_def#encoder#features": 4,
-    "network_def#embed_dim": 8,
+    "encoder#features": 4,
+    "embed_dim": 8,
     "augmentation_prob": 0.0,
     "epochs": 1,
     "batch_size": 4,

@@ -40,7 +40,8 @@ from tests.bundles.setting import (
 )
 
 EXACT = ("variant_exact", "variant_cvx", "variant_four_level")  # agreement holds for every image, trained or not
-ONE_MAP = ("variant_baseline", "variant_tau_fine_gated", "variant_tau_coarse_gated")  # one map under both names
+# one map under both names
+ONE_MAP = ("variant_baseline", "variant_vit", "variant_tau_fine_gated", "variant_tau_coarse_gated")
 LEVELS = ("fine", "coarse")
 METRICS = {
     *("val_balanced_accuracy", "val_auc", "val_auc_blanked", "val_consistency_gap"),
@@ -142,8 +143,12 @@ class TestOverlays(InFolder):
             self.assertEqual(metrics[f"val_pixel_ap_{name}"], again[f"val_pixel_ap_{name}"])
 
     def test_recipe_chooses_its_schedule_by_the_network(self):
-        for variant, epochs, rate in (("variant_baseline", 40, 0.004), ("variant_exact", 8, 0.001)):
-            config = parser("train", variant, "recipe", root=BRATS)
+        for variant, epochs, rate in (
+            ("variant_baseline", 40, 0.004),
+            ("variant_vit", 40, 0.004),
+            ("variant_exact", 12, 0.001),
+        ):
+            config = parser("train", variant, "recipe", root=BRATS, embed_dim=8)
             self.assertEqual(config.get_parsed_content("epochs"), epochs)
             self.assertEqual(config.get_parsed_content("learning_rate"), rate)
 

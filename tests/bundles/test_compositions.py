@@ -34,7 +34,10 @@ TRAIN_IDS = (
     *("validate#postprocessing", "validate#key_metric"),
 )
 INFER_IDS = ("output_dir", "dataset#data", "handlers", "preprocessing", "postprocessing", "initialize", "run")
-ALWAYS_OVER = {"train": ("train",), "inference": ("inference",), "evaluate": ("train", "evaluate")}
+ALWAYS_OVER = {
+    **{"train": ("train",), "inference": ("inference",), "evaluate": ("train", "evaluate")},
+    "explain": ("train", "evaluate", "explain"),
+}
 DISTRIBUTED = {
     "multi_gpu_train": ("train", "multi_gpu_train"),
     "multi_gpu_evaluate": ("train", "evaluate", "multi_gpu_evaluate"),
@@ -43,6 +46,10 @@ DISTRIBUTED = {
 
 def _variants(root: Path) -> list[str]:
     return sorted(p.stem for p in (root / "configs").glob("variant_*.json"))
+
+
+def _overlay(root: Path, variant: str) -> dict:
+    return json.loads((root / "configs" / f"{variant}.json").read_text())
 
 
 def _all(*groups) -> list[tuple]:
@@ -124,7 +131,8 @@ class TestIds(unittest.TestCase):
     @parameterized.expand(EACH)
     def test_train_and_inference_are_the_same_network_and_preprocessing(self, _name, root):
         train, inference = parser("train", root=root), parser("inference", root=root)
-        for section in ("network_def", "network", "image_size", "class_names", "intensity", "memory_format"):
+        parts = ("network_def", "network", "encoder", "embed_dim", "in_channels", "image_size")
+        for section in (*parts, "class_names", "intensity", "memory_format"):
             self.assertEqual(train[section], inference[section], section)
         self.assertEqual(train["deterministic_transforms"], inference["preprocessing#transforms"])
         self.assertEqual(train["validate#postprocessing"], inference["postprocessing"])
@@ -159,18 +167,25 @@ def _find_in_monai(name: str) -> object | None:
 class TestOverlays(unittest.TestCase):
     @parameterized.expand(EACH_VARIANT)
     def test_variant_touches_network_and_loss_only(self, _name, root, variant):
-        config = json.loads((root / "configs" / f"{variant}.json").read_text())
+        config = _overlay(root, variant)
         self.assertEqual({key.split("#")[0] for key in config}, {"network_def", "loss"})
         known = parser("train", root=root)["network_def"]
         self.assertEqual([k for k in config if k.startswith("network_def#") and k.split("#")[1] not in known], [])
 
     @parameterized.expand(EACH_VARIANT)
     def test_variant_does_not_depend_on_what_came_before(self, _name, root, variant):
-        others = [v for v in _variants(root) if v != variant]
+        # one that replaces the network leaves nothing for another to change
+        others = [v for v in _variants(root) if v != variant and "network_def" not in _overlay(root, v)]
         alone = parser("train", variant, root=root)
         after = parser("train", *others, variant, root=root)
         self.assertEqual(alone["network_def"], after["network_def"])
         self.assertEqual(alone["loss"], after["loss"])
+
+    @parameterized.expand(EACH)
+    def test_variant_on_a_network_of_another_kind_is_refused(self, _name, root):
+        config = parser("train", "variant_vit", "variant_dual", "demo", root=root)
+        with self.assertRaisesRegex(RuntimeError, "ViTClassifier"):
+            config.get_parsed_content("network_def")
 
     @parameterized.expand(EACH)
     def test_default_is_its_own_overlay(self, _name, root):

@@ -229,9 +229,8 @@ class TestMetadata(unittest.TestCase):
         self.assertEqual(formats["inputs"]["image"]["spatial_shape"], inference["image_size"])
         self.assertEqual(list(formats["outputs"]["pred"]["channel_def"].values()), inference["class_names"])
         self.assertEqual(formats["outputs"]["pred"]["num_channels"], inference["network_def"]["num_classes"])
-        encoder = inference["network_def"]["encoder"]
-        self.assertEqual(formats["inputs"]["image"]["num_channels"], encoder["in_channels"])
-        self.assertEqual(len(formats["inputs"]["image"]["spatial_shape"]), encoder["spatial_dims"])
+        self.assertEqual(formats["inputs"]["image"]["num_channels"], inference["in_channels"])
+        self.assertEqual(len(formats["inputs"]["image"]["spatial_shape"]), inference["encoder"]["spatial_dims"])
 
     @parameterized.expand([(_named(root), root) for root in BUNDLES])
     def test_official_schema(self, _name, root):

@@ -30,7 +30,7 @@ from tests.bundles.setting import VARIANTS, launch, phantoms, read_metrics, run
 
 # Validation studies are among the training studies: whoever trains right learns them by heart (after 23 to 37 epochs
 # in six trials with one and two processes and two seeds), so that both ways must arrive at 1.
-EASY = {"network_def#encoder#features": 8, "learning_rate": 0.003, "epochs": 60}
+EASY = {"encoder#features": 8, "learning_rate": 0.003, "epochs": 60}
 
 
 def _write_datalist(name: str, training: int, validation: int) -> str:
@@ -98,7 +98,7 @@ class TestTrain(TwoProcesses):
         again = self.work / "again"
         (again / "models").mkdir(parents=True)
         torch.save(torch.load(newest, weights_only=True)["model"], again / "models" / "model.pt")
-        features = {key: EASY[key] for key in EASY if key.startswith("network_def")}
+        features = {key: EASY[key] for key in EASY if key.startswith("encoder")}
         run("train", "evaluate", "variant_dual", work=again, datalist_file=self.datalist, **features)
         again = read_metrics(again / "eval" / "metrics.csv")
         _, accuracy, gap = self._epochs()[-1]

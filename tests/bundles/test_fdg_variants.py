@@ -40,7 +40,8 @@ from tests.bundles.setting import (
 )
 
 EXACT = ("variant_exact", "variant_cvx")  # agreement holds for every image, trained or not
-ONE_MAP = ("variant_baseline", "variant_tau_fine_gated", "variant_tau_coarse_gated")  # one map under both names
+# one map under both names
+ONE_MAP = ("variant_baseline", "variant_vit", "variant_tau_fine_gated", "variant_tau_coarse_gated")
 METRICS = ["val_balanced_accuracy", "val_consistency_gap", "val_mass_coarse", "val_mass_fine"]
 
 
@@ -124,6 +125,22 @@ class TestSharedCheckpoints(InFolder):
         for key in encoder:
             torch.testing.assert_close(start[key], baseline[key], rtol=0, atol=0)
 
+    @parameterized.expand(["variant_baseline", "variant_vit"])
+    def test_without_attended_stages_the_baseline_is_not_read(self, variant):
+        (self.work / "models").mkdir()
+        (self.work / "models" / "baseline.pt").write_bytes(b"not weights")
+        with self.assertNoLogs("monai_dd", "INFO"):
+            start = self._before_the_first_step(variant)
+        (self.work / "models" / "baseline.pt").unlink()
+        again = self._before_the_first_step(variant)
+        self.assertTrue(all(torch.equal(start[key], again[key]) for key in start))
+
+    def test_transformer_fine_tunes_from_a_transformer(self):
+        run("train", "variant_vit", work=self.work, model_name="pretrained.pt")
+        pretrained = torch.load(self.work / "models" / "pretrained.pt", weights_only=True)
+        start = self._before_the_first_step("variant_vit", init_name="pretrained.pt")
+        self.assertTrue(all(torch.equal(start[key], pretrained[key]) for key in pretrained))
+
     def test_trains_from_scratch_without_a_baseline(self):
         with self.assertLogs(level="WARNING") as caught:
             start = self._before_the_first_step("variant_dual")
@@ -135,7 +152,7 @@ class TestSharedCheckpoints(InFolder):
     def test_baseline_of_another_encoder_is_refused(self):
         run("train", "variant_baseline", work=self.work, model_name="baseline.pt")
         with self.assertRaises(RuntimeError) as caught:
-            self._before_the_first_step("variant_dual", **{"network_def#encoder#features": 6})
+            self._before_the_first_step("variant_dual", **{"encoder#features": 6})
         cause = caught.exception.__cause__
         self.assertIsInstance(cause, ValueError)
         self.assertRegex(str(cause), r"^models/baseline\.pt: expected the encoder .* of another shape, first encoder\.")

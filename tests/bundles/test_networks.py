@@ -49,10 +49,12 @@ TABLE_3 = {
     },
 }
 ROUNDING = {FDG: 0.005, BRATS: 0.02}  # of one decimal, relative to the smallest of the numbers
+VIT_B16 = 85.4e6  # for both data sets
 OWN = {"variant_dual", "variant_exact", "variant_unconstrained", "variant_four_level"}  # not in the paper
-NETWORK = {key: SMALL[key] for key in SMALL if key.startswith(("network_def", "image_size"))}
+NETWORK = {key: SMALL[key] for key in SMALL if key.startswith(("encoder", "embed_dim", "image_size"))}
 EACH = [(root.name, root) for root in BUNDLES]
 EACH_VARIANT = [(f"{root.name}_{v}", root, v) for root in BUNDLES for v in variants_of(root)]
+EACH_NETWORK = [each for each in EACH_VARIANT if each[2] in ("variant_exact", "variant_vit")]  # one of each kind
 
 
 def _meta(root: Path) -> str:
@@ -81,8 +83,17 @@ class TestFullSize(unittest.TestCase):
         self.assertLess(abs(count / TABLE_3[root][variant] - 1), ROUNDING[root], count)
 
     @parameterized.expand(EACH)
+    def test_parameters_of_the_transformer(self, _name, root):
+        """The paper's number is that of one channel of 224x224; other sizes have more positions."""
+        override = {"in_channels": 1, "image_size": [224, 224]}
+        count = sum(p.numel() for p in _network(root, "variant_vit", **override).parameters())
+        self.assertLess(abs(count - VIT_B16), 0.05e6)  # half of the last decimal
+        count = sum(p.numel() for p in _network(root, "variant_vit").parameters())
+        self.assertEqual(round(count / 1e6, 2), 86.04)
+
+    @parameterized.expand(EACH)
     def test_overlays_all_have_an_expectation(self, _name, root):
-        self.assertLessEqual(set(variants_of(root)) - set(TABLE_3.get(root, {})), OWN)
+        self.assertLessEqual(set(variants_of(root)) - set(TABLE_3.get(root, {})), {*OWN, "variant_vit"})
 
     @parameterized.expand(EACH)
     def test_default(self, _name, root):
@@ -142,10 +153,10 @@ class TestSmall(unittest.TestCase):
 
 
 class TestExport(unittest.TestCase):
-    def _export(self, root: Path, **override):
+    def _export(self, root: Path, variant: str, **override):
         folder = tempfile.TemporaryDirectory()
         self.addCleanup(folder.cleanup)
-        network = _small(root, "variant_exact")
+        network = _small(root, variant)
         torch.save(network.state_dict(), Path(folder.name) / "model.pt")
         target = str(Path(folder.name) / "model.ts")
         ckpt_export(
@@ -153,23 +164,23 @@ class TestExport(unittest.TestCase):
             filepath=target,
             ckpt_file=str(Path(folder.name) / "model.pt"),
             meta_file=_meta(root),
-            config_file=config_files("inference", "variant_exact", "demo", root=root),
+            config_file=config_files("inference", variant, "demo", root=root),
             **{**NETWORK, **override},
         )
         extra = {"metadata.json": ""}
         return network, torch.jit.load(target, _extra_files=extra), json.loads(extra["metadata.json"])
 
-    @parameterized.expand(EACH)
-    def test_logits(self, _name, root):
-        network, exported, metadata = self._export(root)
+    @parameterized.expand(EACH_NETWORK)
+    def test_logits(self, _name, root, variant):
+        network, exported, metadata = self._export(root, variant)
         x = _image(root, 2, [64, 64])
         with torch.no_grad():
             torch.testing.assert_close(exported(x), network(x))
         self.assertEqual(metadata["version"], json.loads(Path(_meta(root)).read_text())["version"])
 
-    @parameterized.expand(EACH)
-    def test_maps_from_the_same_checkpoint(self, _name, root):
-        network, exported, _ = self._export(root, **{"network_def#return_attention": True})
+    @parameterized.expand(EACH_NETWORK)
+    def test_maps_from_the_same_checkpoint(self, _name, root, variant):
+        network, exported, _ = self._export(root, variant, **{"network_def#return_attention": True})
         x = _image(root, 2, [64, 64])
         with torch.no_grad():
             got, want = exported(x), network.with_attention()(x)

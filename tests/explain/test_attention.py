@@ -18,6 +18,7 @@ import torch
 from parameterized import parameterized
 
 from monai_dd.explain import AttentionExplainer
+from monai_dd.metrics import compute_consistency_gap
 from tests.networks.nets.variants import VARIANTS, build
 
 ATTENDED = [name for name in VARIANTS if name != "baseline"]
@@ -46,6 +47,30 @@ class TestAttentionExplainer(unittest.TestCase):
         network, _ = build("exact", 2, "unet", 16, attend=attend)
         sizes = [AttentionExplainer(network, f)(_image()).shape[-1] for f in ("fine", "level1", "level2", "coarse")]
         self.assertEqual(sizes, [16, 8, 4, 2])
+
+    @parameterized.expand(["unconstrained_gated", "unconstrained", "dual"])
+    def test_levels_made_consistent_after_the_fact(self, name):
+        network, _ = build(name, 2, "unet", 16)
+        gap = [
+            compute_consistency_gap(
+                AttentionExplainer(network, "fine", consistent)(_image()).log(),
+                AttentionExplainer(network, "coarse", consistent)(_image()).log(),
+            ).max()
+            for consistent in (True, False)
+        ]
+        self.assertLess(float(gap[0]), 1e-6)
+        self.assertGreater(float(gap[1]), 1e-4)
+
+    def test_a_network_in_closed_form_is_consistent_already(self):
+        network, _ = build("exact", 2, "unet", 16)
+        for level in ("fine", "coarse"):
+            maps = AttentionExplainer(network, level, consistent=True)(_image())
+            torch.testing.assert_close(maps, AttentionExplainer(network, level)(_image()))
+
+    def test_one_map_cannot_be_made_consistent(self):
+        message = r"^network: expected two attended stages or more to make consistent, got \['block3'\]$"
+        with self.assertRaisesRegex(ValueError, message):
+            AttentionExplainer(build("tau_fine_gated", 2, "unet", 16)[0], consistent=True)
 
     def test_refuses_an_unknown_level(self):
         line = r"^level: expected one of \['fine', 'coarse'\], got 'level1'$"

@@ -27,7 +27,10 @@ from monai_dd.handlers import (
     ConsistencyGap,
     PixelAveragePrecision,
     PointingGame,
+    QuantileIoU,
+    RankCorrelation,
     RelevanceMassAccuracy,
+    RelevanceRankAccuracy,
 )
 from monai_dd.metrics import (
     AttentionEntropyMetric,
@@ -35,7 +38,10 @@ from monai_dd.metrics import (
     ConsistencyGapMetric,
     PixelAveragePrecisionMetric,
     PointingGameMetric,
+    QuantileIoUMetric,
+    RankCorrelationMetric,
     RelevanceMassAccuracyMetric,
+    RelevanceRankAccuracyMetric,
 )
 from monai_dd.networks.layers import spatial_log_softmax
 
@@ -65,6 +71,10 @@ CASES = [
     (PixelAveragePrecision, PixelAveragePrecisionMetric, {}, _masked),
     (PixelAveragePrecision, PixelAveragePrecisionMetric, {"seed": 7}, _masked),
     (PointingGame, PointingGameMetric, {}, _masked),
+    (QuantileIoU, QuantileIoUMetric, {}, _masked),
+    (QuantileIoU, QuantileIoUMetric, {"quantile": 0.8, "seed": 7}, _masked),
+    (RelevanceRankAccuracy, RelevanceRankAccuracyMetric, {"seed": 7}, _masked),
+    (RankCorrelation, RankCorrelationMetric, {}, _maps),
 ]
 
 

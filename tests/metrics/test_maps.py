@@ -21,11 +21,19 @@ from parameterized import parameterized
 from monai_dd.metrics import (
     compute_pixel_average_precision,
     compute_pointing_game,
+    compute_quantile_iou,
     compute_relevance_mass_accuracy,
+    compute_relevance_rank_accuracy,
 )
 from monai_dd.metrics.maps import pair_with_mask, rank_cells
 
-METRICS = [(compute_pixel_average_precision,), (compute_pointing_game,), (compute_relevance_mass_accuracy,)]
+METRICS = [
+    (compute_pixel_average_precision,),
+    (compute_pointing_game,),
+    (compute_quantile_iou,),
+    (compute_relevance_mass_accuracy,),
+    (compute_relevance_rank_accuracy,),
+]
 SHAPES = [
     ("batches", (2, 1, 4, 4), (3, 1, 4, 4)),
     ("axes", (2, 1, 4, 4), (2, 1, 4, 4, 4)),

@@ -85,6 +85,12 @@ class TestCompose(InFolder):
             for true in ("UNetEncoder", "variant_exact, demo", "with weights", "phantoms"):
                 self.assertIn(true, text, name)
 
+    def test_a_network_without_the_encoder_does_not_name_it(self):
+        compose_bundle(FDG, ["variant_vit", "demo"], self.target)
+        description = _read(self.target / "configs" / "metadata.json")["description"]
+        self.assertIn("ViTClassifier, composed", description)
+        self.assertNotIn("UNetEncoder", description)
+
     def test_without_overlays_it_is_the_bundle(self):
         compose_bundle(FDG, [], self.target)
         for name in ("train.json", "inference.json"):

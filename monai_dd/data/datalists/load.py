@@ -33,6 +33,8 @@ def load_datalist(datalist_file: str | Path, section: str, dataset_dir: str | Pa
 
     Returns:
         the items; ``image`` and ``mask`` are paths or lists of paths, with the volume of a 4D file as in ``FILE#1``.
+        Each has a ``case`` that tells it from the others on every machine: the (first) image as the file has it, slice
+        and side where there are any, such as ``images/0001.png:image_left``.
 
     Raises:
         ValueError: when the file or the section is not there, or images or masks are not in ``dataset_dir``.
@@ -57,7 +59,13 @@ def load_datalist(datalist_file: str | Path, section: str, dataset_dir: str | Pa
             f"dataset_dir: {absent} of {len(names)} images and masks in the section {section!r} of {path.name} are "
             f"not below the folder {root.name!r}"
         )
-    return [{k: _absolute(root, v) if k in PATHS else v for k, v in item.items()} for item in items]
+    absolute = [{k: _absolute(root, v) if k in PATHS else v for k, v in item.items()} for item in items]
+    return [{**found, "case": _case(item)} for found, item in zip(absolute, items, strict=True)]
+
+
+def _case(item: dict[str, Any]) -> str:
+    parts = [_listed(item["image"])[0], *(str(item[key]) for key in ("slice", "side") if key in item)]
+    return ":".join(parts)
 
 
 def split_volume(name: str) -> tuple[str, int | None]:

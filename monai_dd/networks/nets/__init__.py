@@ -13,5 +13,6 @@
 from __future__ import annotations
 
 from .attention_classifier import AttentionClassifier
+from .vit_classifier import ViTClassifier
 
-__all__ = ["AttentionClassifier"]
+__all__ = ["AttentionClassifier", "ViTClassifier"]

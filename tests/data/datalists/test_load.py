@@ -34,20 +34,28 @@ class TestLoad(InFolder):
     def test_paths_are_made_absolute(self):
         self.write({"image": "series", "mask": "m.nii.gz", "label": 1}, {"image": "a_t1.nii"})
         got = load_datalist(self.file, "training", self.root)
-        series = {"image": f"{self.root}/series", "mask": f"{self.root}/m.nii.gz", "label": 1}
-        self.assertEqual(got, [series, {"image": f"{self.root}/a_t1.nii"}])
+        series = {"image": f"{self.root}/series", "mask": f"{self.root}/m.nii.gz", "label": 1, "case": "series"}
+        self.assertEqual(got, [series, {"image": f"{self.root}/a_t1.nii", "case": "a_t1.nii"}])
         self.assertEqual(load_datalist(self.file, "validation", self.root), [])
 
     def test_several_files_and_volumes_of_one(self):
         self.write({"image": ["a_t1.nii", "a_t2.nii"], "slice": 3}, {"image": ["m.nii.gz#1", "m.nii.gz#0"]})
-        got = load_datalist(self.file, "training", self.root)
-        self.assertEqual(got[0], {"image": [f"{self.root}/a_t1.nii", f"{self.root}/a_t2.nii"], "slice": 3})
-        self.assertEqual(got[1], {"image": [f"{self.root}/m.nii.gz#1", f"{self.root}/m.nii.gz#0"]})
+        got = [item["image"] for item in load_datalist(self.file, "training", self.root)]
+        self.assertEqual(got[0], [f"{self.root}/a_t1.nii", f"{self.root}/a_t2.nii"])
+        self.assertEqual(got[1], [f"{self.root}/m.nii.gz#1", f"{self.root}/m.nii.gz#0"])
+
+    def test_every_item_says_which_case_it_is(self):
+        half = {"image": ["a_t1.nii", "a_t2.nii"], "slice": 3, "side": "image_left"}
+        self.write(half, {**half, "side": "image_right"}, {"image": "m.nii.gz#1"})
+        got = [item["case"] for item in load_datalist(self.file, "training", self.root)]
+        self.assertEqual(got, ["a_t1.nii:3:image_left", "a_t1.nii:3:image_right", "m.nii.gz#1"])
 
     def test_other_number_signs_are_part_of_the_path(self):
         (self.root / "study#1").mkdir()
         self.write({"image": "study#1"})
-        self.assertEqual(load_datalist(self.file, "training", self.root), [{"image": f"{self.root}/study#1"}])
+        self.assertEqual(
+            load_datalist(self.file, "training", self.root), [{"image": f"{self.root}/study#1", "case": "study#1"}]
+        )
 
     def test_no_file(self):
         with self.assertRaisesRegex(

@@ -1,0 +1,35 @@
+# Copyright (c) monai_dd contributors
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#     http://www.apache.org/licenses/LICENSE-2.0
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+"""Ignite adapter of :class:`~monai_dd.metrics.QuantileIoUMetric`."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from monai.handlers import IgniteMetricHandler
+
+from monai_dd.metrics import QuantileIoUMetric
+
+__all__ = ["QuantileIoU"]
+
+
+class QuantileIoU(IgniteMetricHandler):
+    """Attach :class:`~monai_dd.metrics.QuantileIoUMetric` to an engine.
+
+    Args:
+        quantile: of the map's own values, from 0 to less than 1.
+        seed: of the order among equal values.
+        output_transform: gives map and mask from ``engine.state.output``.
+    """
+
+    def __init__(self, quantile: float = 0.95, seed: int = 0, output_transform: Callable = lambda x: x) -> None:
+        metric = QuantileIoUMetric(quantile, seed)
+        super().__init__(metric_fn=metric, output_transform=output_transform, save_details=False)

@@ -1,0 +1,77 @@
+# Copyright (c) monai_dd contributors
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#     http://www.apache.org/licenses/LICENSE-2.0
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+"""Share of a map's highest cells that lie where they should."""
+
+from __future__ import annotations
+
+import torch
+
+from monai_dd.metrics.epoch import EpochMetric
+from monai_dd.metrics.maps import order_mask
+
+__all__ = ["RelevanceRankAccuracyMetric", "compute_relevance_rank_accuracy", "rank_accuracy"]
+
+
+def compute_relevance_rank_accuracy(relevance: torch.Tensor, mask: torch.Tensor, seed: int = 0) -> torch.Tensor:
+    """Share of the highest cells inside the mask, as many as the mask has, for each sample (Arras et al. 2022).
+
+    Equal values are ordered at random. The result depends on the seed and the sample alone, not on the batch.
+
+    Args:
+        relevance: map ``(B, 1, *S)``, resized to the mask by nearest neighbor.
+        mask: ``(B, 1, *M)``, positive inside.
+        seed: of the order among equal values.
+
+    Returns:
+        tensor of shape ``(B,)``; not-a-number where the mask is empty.
+
+    Raises:
+        ValueError: when the batches or numbers of axes differ, or the relevance holds not-a-number.
+    """
+    return rank_accuracy(order_mask(relevance, mask, seed))
+
+
+def rank_accuracy(hits: torch.Tensor) -> torch.Tensor:
+    """Share of hits among the first cells, as many as there are hits.
+
+    Args:
+        hits: ``(B, N)``, whether each cell is inside, the one with the highest value first.
+
+    Returns:
+        tensor of shape ``(B,)``; not-a-number where no cell is inside.
+    """
+    inside = hits.sum(1)
+    first = torch.arange(hits.shape[1], device=hits.device) < inside[:, None]
+    return (hits & first).sum(1) / inside
+
+
+class RelevanceRankAccuracyMetric(EpochMetric):
+    """Mean of :func:`compute_relevance_rank_accuracy` over the samples of an epoch that have a mask.
+
+    Args:
+        seed: of the order among equal values.
+
+    Attributes:
+        better: direction in which the metric improves.
+    """
+
+    better = "higher"
+
+    def __init__(self, seed: int = 0) -> None:
+        super().__init__()
+        self.seed = seed
+
+    def _compute_tensor(self, y_pred: torch.Tensor, y: torch.Tensor) -> torch.Tensor:  # type: ignore[override]
+        return compute_relevance_rank_accuracy(y_pred, y, self.seed)
+
+    def aggregate(self) -> float:
+        """Return the mean over samples with a mask; not-a-number when there is none."""
+        return float(self.get_buffer().nanmean())

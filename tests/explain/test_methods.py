@@ -1,0 +1,130 @@
+# Copyright (c) monai_dd contributors
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#     http://www.apache.org/licenses/LICENSE-2.0
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+"""Tests of explainers made by their names."""
+
+from __future__ import annotations
+
+import unittest
+import warnings
+
+import torch
+from parameterized import parameterized
+
+from monai_dd.explain import (
+    METHODS,
+    CompletenessWarning,
+    ConvexProgram,
+    DeepLIFT,
+    GradCAM,
+    IntegratedGradients,
+    make_explainers,
+    make_randomized_explainers,
+)
+from monai_dd.networks.nets import ViTClassifier
+from tests.networks.nets.variants import build
+
+LEVELS = ("fine", "coarse")
+CAMS = [f"{name}/{level}" for name in ("gradcam", "hirescam") for level in LEVELS]
+GRADIENTS = [f"{name}/{level}" for name in ("gradient_x_input", "integrated_gradients") for level in LEVELS]
+RULES = [f"{name}/{level}" for name in ("deeplift", "lrp") for level in LEVELS]
+OTHERS = ["occlusion", "random", "gaussian", "smoothed_intensity"]
+ATTENTION = [f"{name}/{level}" for name in ("attention", "consistent", "cvx") for level in LEVELS]
+
+
+def _image(size=16):
+    return torch.randn(2, 1, size, size, generator=torch.Generator().manual_seed(1))
+
+
+def _vit():
+    sizes = {"patch_size": 8, "hidden_size": 24, "mlp_dim": 24, "num_layers": 2, "num_heads": 3}
+    return ViTClassifier(1, (32, 32), 2, **sizes)
+
+
+class TestMakeExplainers(unittest.TestCase):
+    @parameterized.expand(
+        [
+            ("baseline", [*CAMS, *RULES, *GRADIENTS, *OTHERS]),
+            ("unconstrained", [*ATTENTION, *CAMS, *GRADIENTS, *OTHERS]),
+            ("tau_fine_gated", [*ATTENTION[:2], *CAMS, *GRADIENTS, *OTHERS]),
+        ]
+    )
+    def test_all_that_serve_a_network(self, name, expected):
+        network = build(name, 2, "unet", 16)[0].eval()
+        explainers = make_explainers(network.with_attention(), batch_size=3, window=4)
+        self.assertEqual(list(explainers), expected)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", CompletenessWarning)
+            maps = {key: explainer(_image(), 1) for key, explainer in explainers.items()}
+        for key, relevance in maps.items():
+            self.assertEqual(relevance.shape[:2], (2, 1), key)
+            self.assertGreaterEqual(float(relevance.min()), 0, key)
+            side = {"fine": 4, "coarse": 2}.get(key.partition("/")[2])
+            if key.startswith("attention") and len(network.attend) == 1:
+                side = 4  # the one map that it has, under both names
+            self.assertEqual(relevance.shape[-1], side or (8 if key == "occlusion" else 16), key)
+
+    def test_a_vision_transformer(self):
+        keys = list(make_explainers(_vit().with_attention()))
+        self.assertEqual(keys, ["occlusion", "vit_attention", "vit_rollout", *OTHERS[1:]])
+
+    def test_the_second_grid_has_the_attributions_of_the_first(self):
+        network = build("baseline", 2, "unet", 16)[0].eval()
+        made = make_explainers(network, ["deeplift", "integrated_gradients", "gradcam"], coarse="block3", fine="block2")
+        for name, kind in (("deeplift", DeepLIFT), ("integrated_gradients", IntegratedGradients), ("gradcam", GradCAM)):
+            for level, layer in (("fine", "block2"), ("coarse", "block3")):
+                for class_idx in (0, torch.tensor([1, 2])):
+                    expected = kind(network, layer)(_image(), class_idx)
+                    torch.testing.assert_close(made[f"{name}/{level}"](_image(), class_idx), expected)
+
+    def test_programs_are_shared_between_levels(self):
+        made = make_explainers(build("unconstrained", 2, "unet", 16)[0], ["cvx"])
+        self.assertIsInstance(made["cvx/fine"], ConvexProgram)
+        self.assertIs(made["cvx/fine"]._last, made["cvx/coarse"]._last)
+
+    def test_says_what_is_left_out(self):
+        with self.assertLogs("monai_dd.explain.methods", "INFO") as logs:
+            make_explainers(build("baseline")[0], ["attention", "random"])
+        self.assertEqual(len(logs.output), 1)
+        self.assertRegex(logs.output[0], "not explained by attention: network: expected an AttentionClassifier with")
+
+    def test_refusals(self):
+        network = build("baseline")[0]
+        with self.assertRaisesRegex(ValueError, "^network: expected an AttentionClassifier with attended stages"):
+            make_explainers(network, ["attention", "random"], skip_unsuited=False)
+        message = r"^methods: none of \['attention'\] serves this network: attention: network: expected an Attention"
+        with self.assertRaisesRegex(ValueError, message):
+            make_explainers(network, ["attention"])
+        with self.assertRaisesRegex(ValueError, r"^methods: expected one of \[.*\], got 'grad-cam'$"):
+            make_explainers(network, ["grad-cam"])
+
+    def test_every_name_serves_some_network(self):
+        made = [*make_explainers(build("baseline")[0]), *make_explainers(build("unconstrained")[0])]
+        made += list(make_explainers(_vit()))
+        self.assertEqual({key.partition("/")[0] for key in made}, set(METHODS))
+
+
+class TestMakeRandomizedExplainers(unittest.TestCase):
+    def test_explainers_of_the_cascade(self):
+        network = build("unconstrained", 2, "unet", 16)[0]
+        made = make_randomized_explainers(network, ["attention", "deeplift", "gradcam", "cvx", "random"])
+        self.assertEqual([name for name, _ in made][:3], ["head", "attention_block4", "block4"])
+        for _, explainers in made:
+            self.assertEqual(list(explainers), [*ATTENTION[:2], *CAMS[:2]])
+        before = make_explainers(network, ["attention"])["attention/fine"](_image())
+        torch.testing.assert_close(made[0][1]["attention/fine"](_image()), before)  # the head does not matter to it
+        self.assertGreater(float((made[-1][1]["attention/fine"](_image()) - before).abs().max()), 1e-4)
+
+    def test_controls_look_at_no_network(self):
+        self.assertEqual(make_randomized_explainers(build("baseline")[0], ["random", "attention"]), [])
+
+
+if __name__ == "__main__":
+    unittest.main()

@@ -1,0 +1,47 @@
+# Copyright (c) monai_dd contributors
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#     http://www.apache.org/licenses/LICENSE-2.0
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+"""Tests of names and order."""
+
+from __future__ import annotations
+
+import unittest
+
+from parameterized import parameterized
+
+from monai_dd.visualize.explanations import NETWORK
+from monai_dd.visualize.row_names import row_name, sort_levels
+
+
+class TestNames(unittest.TestCase):
+    @parameterized.expand(
+        [
+            ("exact", "attention", "exact"),
+            ("exact", NETWORK, "exact"),
+            ("baseline", "smoothed_intensity", "baseline: smoothed intensity"),
+            ("unconstrained_gated", "cvx", "cvx"),
+            ("cvx", "attention", "cvx: closed form"),
+            ("unconstrained", "cvx", "unconstrained: cvx"),
+            ("vit", "vit_rollout", "vit: rollout"),
+        ]
+    )
+    def test_names(self, variant, explainer, name):
+        self.assertEqual(row_name(variant, explainer), name)
+
+    def test_levels(self):
+        self.assertEqual(
+            sort_levels(["coarse", "image", "level10", "fine", "level2"]), ["fine", "level2", "level10", "coarse"]
+        )
+        self.assertEqual(sort_levels(["image"]), ["image"])
+        self.assertEqual(sort_levels([]), [])
+
+
+if __name__ == "__main__":
+    unittest.main()
