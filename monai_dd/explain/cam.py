@@ -29,7 +29,8 @@ def _find_layer(network: nn.Module, layer: str) -> nn.Module:
     stages = {i.name: s for i, s in zip(getattr(encoder, "feature_info", ()), getattr(encoder, "stages", ()))}
     modules = {name: module for name, module in network.named_modules() if name}
     if layer not in stages and layer not in modules:
-        raise ValueError(f"layer: expected one of {list(stages or modules)} or the name of a module, got {layer!r}")
+        choice = f"one of {list(stages)} or " if stages else ""
+        raise ValueError(f"layer: expected {choice}the name of a module of {type(network).__name__}, got {layer!r}")
     return stages[layer] if layer in stages else modules[layer]
 
 

@@ -129,30 +129,10 @@ class DeletionAUCMetric(EpochMetric):
         return float(self.get_buffer().mean())
 
 
-class InsertionAUCMetric(EpochMetric):
-    """Mean of :func:`compute_insertion_auc` over the samples of an epoch.
-
-    Called with logits ``(B, F, K)`` and classes ``(B,)``, or with logits alone for the predicted classes.
-
-    Args:
-        fractions: of removed pixels, two or more increasing numbers from 0 to 1.
-
-    Attributes:
-        better: direction in which the metric improves.
-
-    Raises:
-        ValueError: for other fractions.
-    """
+class InsertionAUCMetric(DeletionAUCMetric):
+    """Mean of :func:`compute_insertion_auc` over the samples of an epoch; called as :class:`DeletionAUCMetric` is."""
 
     better = "higher"
 
-    def __init__(self, fractions: Sequence[float]) -> None:
-        super().__init__()
-        self.fractions = check_fractions(fractions).tolist()
-
     def _compute_tensor(self, y_pred: torch.Tensor, y: torch.Tensor | None = None) -> torch.Tensor:  # type: ignore[override]
         return compute_insertion_auc(y_pred, self.fractions, y)
-
-    def aggregate(self) -> float:
-        """Return the mean of everything seen since the last reset."""
-        return float(self.get_buffer().mean())

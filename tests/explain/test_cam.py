@@ -170,7 +170,9 @@ class TestRefusals(unittest.TestCase):
     def test_layers(self):
         network, _ = build("exact", 2, "unet", 16)
         stages = r"\['block1', 'block2', 'block3', 'block4', 'bottleneck'\]"
-        self._refused(network, "block9", rf"expected one of {stages} or the name of a module, got 'block9'")
+        self._refused(
+            network, "block9", rf"expected one of {stages} or the name of a module of AttentionClassifier, got 'block9'"
+        )
         self._refused(network, "bottleneck", "expected one that runs once, 'bottleneck' runs 0 times")
         self._refused(
             network, "heads.block3", r"expected one whose output is \(B, C, \*S\), 'heads.block3' gives another"
