@@ -21,6 +21,7 @@ from .controls import CenteredGaussian, RandomControl, SmoothedIntensity
 from .convex import ConvexProgram
 from .methods import METHODS, make_explainers, make_randomized_explainers
 from .occlusion import Occlusion
+from .patch import PatchAttention
 from .randomization import randomize_cascade
 from .safe_copy import make_safe_copy
 from .vit import ViTAttention
@@ -40,6 +41,7 @@ __all__ = [
     "LRP",
     "METHODS",
     "Occlusion",
+    "PatchAttention",
     "RandomControl",
     "SmoothedIntensity",
     "ViTAttention",

@@ -25,6 +25,7 @@ from monai_dd.explain.captum import LRP, DeepLIFT, GradientXInput, IntegratedGra
 from monai_dd.explain.controls import CenteredGaussian, RandomControl, SmoothedIntensity
 from monai_dd.explain.convex import ConvexProgram
 from monai_dd.explain.occlusion import Occlusion
+from monai_dd.explain.patch import PatchAttention
 from monai_dd.explain.randomization import randomize_cascade
 from monai_dd.explain.vit import ViTAttention
 from monai_dd.utils.checks import check_option
@@ -45,6 +46,7 @@ METHODS = (
     "occlusion",
     "vit_attention",
     "vit_rollout",
+    "patch_attention",
     *CONTROLS,
 )
 
@@ -113,6 +115,7 @@ def make_explainers(
         "occlusion": one(lambda: Occlusion(network, window, window // 2, batch_size=batch_size)),
         "vit_attention": one(lambda: ViTAttention(network)),
         "vit_rollout": one(lambda: ViTAttention(network, rollout=True)),
+        "patch_attention": one(lambda: PatchAttention(network)),
         "random": one(RandomControl),
         "gaussian": one(CenteredGaussian),
         "smoothed_intensity": one(lambda: SmoothedIntensity(sigma, channel)),

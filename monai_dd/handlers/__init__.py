@@ -12,6 +12,7 @@
 
 from __future__ import annotations
 
+from .adam_betas import AdamBetas
 from .attention_entropy import AttentionEntropy
 from .balanced_accuracy import BalancedAccuracy
 from .blanked_prediction import BlankedPrediction
@@ -23,11 +24,15 @@ from .explanation_maps import ExplanationMaps
 from .explanation_study import ExplanationStudy
 from .figure_saver import AttentionFigureSaver
 from .insertion_auc import InsertionAUC
+from .multilabel_map import MultilabelMAP
+from .patch_localization import PatchLocalization
+from .patch_selection import PatchSelection
 from .perturbation_auc import PerturbationAUC
 from .perturbed_prediction import PerturbedPrediction
 from .pixel_average_precision import PixelAveragePrecision
 from .pointing_game import PointingGame
 from .quantile_iou import QuantileIoU
+from .ramp_up import GaussianRampUp, gaussian_ramp_up
 from .rank_correlation import RankCorrelation
 from .relevance_mass import RelevanceMassAccuracy
 from .relevance_rank import RelevanceRankAccuracy
@@ -36,6 +41,7 @@ from .study_results import StudyResults
 from .weights_loader import WeightsLoader
 
 __all__ = [
+    "AdamBetas",
     "AttentionEntropy",
     "AttentionFigureSaver",
     "BalancedAccuracy",
@@ -46,9 +52,13 @@ __all__ = [
     "DeletionAUC",
     "ExplanationMaps",
     "ExplanationStudy",
+    "GaussianRampUp",
     "InsertionAUC",
     "LocalizationMeasure",
     "Measure",
+    "MultilabelMAP",
+    "PatchLocalization",
+    "PatchSelection",
     "PerturbationAUC",
     "PerturbationMeasure",
     "PerturbedPrediction",
@@ -62,4 +72,5 @@ __all__ = [
     "StudyBatch",
     "StudyResults",
     "WeightsLoader",
+    "gaussian_ramp_up",
 ]

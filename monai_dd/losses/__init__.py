@@ -8,12 +8,21 @@
 # WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
 # See the License for the specific language governing permissions and
 # limitations under the License.
-"""Losses of consistent attention."""
+"""Losses of consistent and of loss-based attention."""
 
 from __future__ import annotations
 
 from .consistency import ConsistencyLoss, compute_divergence
 from .dual_decomposition import DualDecompositionLoss
 from .evidence import EvidenceLoss, compute_evidence
+from .loss_attention import LossAttentionLoss, compute_patch_loss
 
-__all__ = ["ConsistencyLoss", "DualDecompositionLoss", "EvidenceLoss", "compute_divergence", "compute_evidence"]
+__all__ = [
+    "ConsistencyLoss",
+    "DualDecompositionLoss",
+    "EvidenceLoss",
+    "LossAttentionLoss",
+    "compute_divergence",
+    "compute_evidence",
+    "compute_patch_loss",
+]

@@ -24,6 +24,16 @@ from .deletion_insertion import (
     compute_insertion_auc,
 )
 from .localization import compute_localization
+from .multilabel_map import MultilabelMAPMetric, compute_multilabel_map
+from .patch_grid import boxes_to_mask, patch_boxes, patch_shares
+from .patch_localization import PatchLocalizationMetric, compute_patch_box_iou, mask_boxes, selected_boxes
+from .patch_selection import (
+    PatchSelectionMetric,
+    compute_patch_selection,
+    count_patches,
+    patches_of_label,
+    select_patches,
+)
 from .perturbation import perturb_logits
 from .perturbation_curve import PerturbationAUCMetric, average_over_classes, compute_perturbation_curve
 from .pixel_average_precision import PixelAveragePrecisionMetric, compute_pixel_average_precision
@@ -39,6 +49,9 @@ __all__ = [
     "ConsistencyGapMetric",
     "DeletionAUCMetric",
     "InsertionAUCMetric",
+    "MultilabelMAPMetric",
+    "PatchLocalizationMetric",
+    "PatchSelectionMetric",
     "PerturbationAUCMetric",
     "PixelAveragePrecisionMetric",
     "PointingGameMetric",
@@ -48,6 +61,7 @@ __all__ = [
     "RelevanceRankAccuracyMetric",
     "average_over_classes",
     "blur_image",
+    "boxes_to_mask",
     "compute_area",
     "compute_attention_entropy",
     "compute_balanced_accuracy",
@@ -55,6 +69,9 @@ __all__ = [
     "compute_deletion_auc",
     "compute_insertion_auc",
     "compute_localization",
+    "compute_multilabel_map",
+    "compute_patch_box_iou",
+    "compute_patch_selection",
     "compute_perturbation_curve",
     "compute_pixel_average_precision",
     "compute_pointing_game",
@@ -62,5 +79,12 @@ __all__ = [
     "compute_rank_correlation",
     "compute_relevance_mass_accuracy",
     "compute_relevance_rank_accuracy",
+    "count_patches",
+    "mask_boxes",
+    "patch_boxes",
+    "patch_shares",
+    "patches_of_label",
     "perturb_logits",
+    "select_patches",
+    "selected_boxes",
 ]

@@ -12,6 +12,6 @@
 
 from __future__ import annotations
 
-from .enums import AttentionKeys, Consistency, Readout
+from .enums import AttentionKeys, Consistency, PatchKeys, PatchPooling, Readout
 
-__all__ = ["AttentionKeys", "Consistency", "Readout"]
+__all__ = ["AttentionKeys", "Consistency", "PatchKeys", "PatchPooling", "Readout"]

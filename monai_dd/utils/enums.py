@@ -14,7 +14,7 @@ from __future__ import annotations
 
 from monai.utils import StrEnum
 
-__all__ = ["AttentionKeys", "Consistency", "Readout"]
+__all__ = ["AttentionKeys", "Consistency", "PatchKeys", "PatchPooling", "Readout"]
 
 
 class AttentionKeys(StrEnum):
@@ -27,6 +27,24 @@ class AttentionKeys(StrEnum):
     LOG_TAU_COARSE = "log_tau_coarse"
     LOG_MU_FINE = "log_mu_fine"
     LOG_MU_COARSE = "log_mu_coarse"
+
+
+class PatchKeys(StrEnum):
+    """Further keys of the dictionary of a patch classifier: weights ``(B, 1, *grid)`` and logits ``(B, K, *grid)``."""
+
+    PATCH_WEIGHTS = "patch_weights"
+    PATCH_LOGITS = "patch_logits"
+
+
+class PatchPooling(StrEnum):
+    """How patches become the decision about the image."""
+
+    MEAN = "mean"
+    ATTENTION = "attention"
+    GATED_ATTENTION = "gated_attention"
+    LOSS_ATTENTION = "loss_attention"
+    CAPSULE_LOSS_ATTENTION = "capsule_loss_attention"
+    CAPSULE_DYNAMIC_ROUTING = "capsule_dynamic_routing"
 
 
 class Readout(StrEnum):

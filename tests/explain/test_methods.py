@@ -29,6 +29,7 @@ from monai_dd.explain import (
     make_randomized_explainers,
 )
 from monai_dd.networks.nets import ViTClassifier
+from tests.networks.nets.patches import build as build_patches
 from tests.networks.nets.variants import build
 
 LEVELS = ("fine", "coarse")
@@ -107,7 +108,7 @@ class TestMakeExplainers(unittest.TestCase):
 
     def test_every_name_serves_some_network(self):
         made = [*make_explainers(build("baseline")[0]), *make_explainers(build("unconstrained")[0])]
-        made += list(make_explainers(_vit()))
+        made += [*make_explainers(_vit()), *make_explainers(build_patches("mean"))]
         self.assertEqual({key.partition("/")[0] for key in made}, set(METHODS))
 
 

@@ -25,6 +25,9 @@ from monai_dd.handlers import (
     AttentionEntropy,
     BalancedAccuracy,
     ConsistencyGap,
+    MultilabelMAP,
+    PatchLocalization,
+    PatchSelection,
     PixelAveragePrecision,
     PointingGame,
     QuantileIoU,
@@ -36,6 +39,9 @@ from monai_dd.metrics import (
     AttentionEntropyMetric,
     BalancedAccuracyMetric,
     ConsistencyGapMetric,
+    MultilabelMAPMetric,
+    PatchLocalizationMetric,
+    PatchSelectionMetric,
     PixelAveragePrecisionMetric,
     PointingGameMetric,
     QuantileIoUMetric,
@@ -64,6 +70,20 @@ def _masked():
     return spatial_log_softmax(_draw(9, 1, 4, 4)).exp(), mask
 
 
+def _labels():
+    return _draw(9, 3), (_draw(9, 3, seed=1) > 0).long()
+
+
+PATCHES = {"kernel": 4, "stride": (1, 2), "padding": (0, 1), "xi": 0.5}  # 5x4 patches on 8x8 pixels
+
+
+def _patches():
+    mask = torch.zeros(9, 1, 8, 8)
+    for i in range(8):  # the last one is empty
+        mask[i, :, i // 2 : i // 2 + 4, 1 : 3 + i // 2] = 1
+    return _draw(9, 1, 5, 4).clamp(min=0), mask
+
+
 CASES = [
     (BalancedAccuracy, BalancedAccuracyMetric, {}, _scores),
     (ConsistencyGap, ConsistencyGapMetric, {}, _maps),
@@ -75,6 +95,10 @@ CASES = [
     (QuantileIoU, QuantileIoUMetric, {"quantile": 0.8, "seed": 7}, _masked),
     (RelevanceRankAccuracy, RelevanceRankAccuracyMetric, {"seed": 7}, _masked),
     (RankCorrelation, RankCorrelationMetric, {}, _maps),
+    (MultilabelMAP, MultilabelMAPMetric, {}, _labels),
+    (PatchSelection, PatchSelectionMetric, PATCHES, _patches),
+    (PatchSelection, PatchSelectionMetric, {**PATCHES, "measure": "precision"}, _patches),
+    (PatchLocalization, PatchLocalizationMetric, {**PATCHES, "min_iou": 0.3}, _patches),
 ]
 
 

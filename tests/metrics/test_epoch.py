@@ -21,13 +21,18 @@ from monai_dd import metrics
 from monai_dd.metrics.epoch import EpochMetric
 
 CLASSES = [getattr(metrics, name) for name in metrics.__all__ if name.endswith("Metric")]
-NEED_FRACTIONS = ("PerturbationAUCMetric", "DeletionAUCMetric", "InsertionAUCMetric")
+FRACTIONS = {"fractions": [0, 1]}
+PATCHES = {"kernel": 9, "stride": 4}
+OPTIONS = {
+    **dict.fromkeys(["PerturbationAUCMetric", "DeletionAUCMetric", "InsertionAUCMetric"], FRACTIONS),
+    **dict.fromkeys(["PatchLocalizationMetric", "PatchSelectionMetric"], PATCHES),
+}
 
 
 class TestEpochMetric(unittest.TestCase):
     @parameterized.expand([(cls.__name__, cls) for cls in CLASSES])
     def test_refuses_to_aggregate_nothing(self, name, cls):
-        metric = cls([0, 1]) if name in NEED_FRACTIONS else cls()
+        metric = cls(**OPTIONS.get(name, {}))
         self.assertIsInstance(metric, EpochMetric)
         self.assertIn(metric.better, ("higher", "lower"))
         line = f"^{name}: expected a batch before aggregate, got none since the last reset$"

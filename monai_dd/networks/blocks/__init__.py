@@ -8,11 +8,43 @@
 # WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
 # See the License for the specific language governing permissions and
 # limitations under the License.
-"""Attention gates and units."""
+"""Attention gates and units, patches, and what weighs them."""
 
 from __future__ import annotations
 
 from .attention_unit import AttentionUnit
+from .capsules import PatchCapsules, PrimaryCapsules, capsule_lengths
+from .loss_attention import (
+    CapsuleLossAttention,
+    LossAttention,
+    capsule_loss_attention,
+    log_weights,
+    loss_attention,
+)
+from .patch_attention import AttentionPooling, MeanPooling
+from .patch_heads import CapsulePatchHead, ConvolutionalPatchHead, RoutingPatchHead
+from .patch_layers import PatchLayers
 from .potential_gate import PotentialGate
+from .routing import RoutingCapsules, dynamic_routing, squash
 
-__all__ = ["AttentionUnit", "PotentialGate"]
+__all__ = [
+    "AttentionPooling",
+    "AttentionUnit",
+    "CapsuleLossAttention",
+    "CapsulePatchHead",
+    "ConvolutionalPatchHead",
+    "LossAttention",
+    "MeanPooling",
+    "PatchCapsules",
+    "PatchLayers",
+    "PotentialGate",
+    "PrimaryCapsules",
+    "RoutingCapsules",
+    "RoutingPatchHead",
+    "capsule_lengths",
+    "capsule_loss_attention",
+    "dynamic_routing",
+    "log_weights",
+    "loss_attention",
+    "squash",
+]

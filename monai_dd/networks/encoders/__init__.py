@@ -15,5 +15,6 @@ from __future__ import annotations
 from .feature_info import FeatureInfo
 from .resnet import ResNetEncoder
 from .unet import UNetEncoder
+from .vgg import VGGEncoder
 
-__all__ = ["FeatureInfo", "ResNetEncoder", "UNetEncoder"]
+__all__ = ["FeatureInfo", "ResNetEncoder", "UNetEncoder", "VGGEncoder"]

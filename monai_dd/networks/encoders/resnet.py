@@ -12,8 +12,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from itertools import accumulate
+from operator import mul
+
 import torch
 from monai.networks.nets.resnet import ResNet
+from monai.utils import ensure_tuple
 from torch import nn
 
 from monai_dd.networks.encoders.feature_info import FeatureInfo
@@ -37,36 +42,57 @@ class ResNetEncoder(nn.Module):
         in_channels: channels of the image.
         depth: 18, 34 or 50.
         features: channels of the stem; 64 in the published networks.
+        strides: stride of each stage, or one number for all, with a 3x3 stem and without max-pooling: 1 keeps the
+            resolution of the image, ``[1, 2, 1, 1]`` halves it in the sixth layer (Shi et al. 2021, Section V-D). The
+            stride of ``block1`` is that of the stem, that of another stage is in its first block. ``None`` for the
+            published network: 7x7 stem with stride 2, max-pooling, and stages of strides 1, 2, 2, 2.
 
     Attributes:
-        stages: the stages, finest first; strides 4, 8, 16, 32.
+        stages: the stages, finest first; strides 4, 8, 16, 32 by default.
         feature_info: name, channels and stride of each stage.
 
     Raises:
-        ValueError: for an unknown depth or number of dimensions, or sizes that are not positive.
+        ValueError: for an unknown depth or number of dimensions, sizes or strides that are not positive, or another
+            number of strides.
     """
 
-    def __init__(self, spatial_dims: int, in_channels: int, depth: int = 50, features: int = 64) -> None:
+    def __init__(
+        self,
+        spatial_dims: int,
+        in_channels: int,
+        depth: int = 50,
+        features: int = 64,
+        strides: Sequence[int] | int | None = None,
+    ) -> None:
         super().__init__()
         if spatial_dims not in (2, 3):
             raise ValueError(f"spatial_dims: expected 2 or 3, got {spatial_dims}")
         if in_channels < 1 or features < 1:
             raise ValueError(f"in_channels, features: expected positive numbers, got {in_channels}, {features}")
         block, layers, expansion = DEPTHS[check_option("depth", depth, DEPTHS)]
+        steps = [4, 2, 2, 2] if strides is None else list(ensure_tuple(strides))
+        steps = steps * 4 if len(steps) == 1 else steps
+        if len(steps) != 4 or min(steps) < 1:
+            raise ValueError(f"strides: expected 4 positive numbers, one, or None, got {strides}")
         net = ResNet(
             block,
             layers,
             [features * 2**stage for stage in range(4)],
             spatial_dims=spatial_dims,
             n_input_channels=in_channels,
-            conv1_t_stride=2,
+            conv1_t_size=7 if strides is None else 3,
+            conv1_t_stride=2 if strides is None else steps[0],
             feed_forward=False,
             bias_downsample=False,
         )
-        first = nn.Sequential(net.conv1, net.bn1, net.act, net.maxpool, net.layer1)
+        for stage, step in zip((net.layer2, net.layer3, net.layer4), steps[1:]):
+            _set_stride(stage[0], step)
+        stem = [net.conv1, net.bn1, net.act] + ([net.maxpool] if strides is None else [])
+        first = nn.Sequential(*stem, net.layer1)
         self.stages = nn.ModuleList([first, net.layer2, net.layer3, net.layer4])
         self.feature_info = [
-            FeatureInfo(f"block{stage + 1}", features * 2**stage * expansion, 4 * 2**stage) for stage in range(4)
+            FeatureInfo(f"block{stage + 1}", features * 2**stage * expansion, stride)
+            for stage, stride in enumerate(accumulate(steps, mul))
         ]
 
     def forward(self, x: torch.Tensor) -> list[torch.Tensor]:
@@ -76,3 +102,10 @@ class ResNetEncoder(nn.Module):
             x = stage(x)
             features.append(x)
         return features
+
+
+def _set_stride(block: nn.Module, stride: int) -> None:
+    """Give the strided convolutions of a residual block, which MONAI builds with a stride of 2, another stride."""
+    for module in block.modules():
+        if isinstance(module, (nn.Conv2d, nn.Conv3d)) and max(module.stride) > 1:
+            module.stride = (stride,) * len(module.stride)

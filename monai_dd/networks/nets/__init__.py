@@ -13,6 +13,7 @@
 from __future__ import annotations
 
 from .attention_classifier import AttentionClassifier
+from .patch_classifier import PatchClassifier
 from .vit_classifier import ViTClassifier
 
-__all__ = ["AttentionClassifier", "ViTClassifier"]
+__all__ = ["AttentionClassifier", "PatchClassifier", "ViTClassifier"]
