@@ -58,6 +58,7 @@ DOCUMENTS = {
     "README.md": (1, []),
     "docs/index.rst": (1, []),
     "docs/getting_started.rst": (4, []),
+    "docs/patches.rst": (1, []),
     "docs/suv.rst": (1, [write_series]),
     "docs/bundles.rst": (1, [write_series, write_bundle]),
 }

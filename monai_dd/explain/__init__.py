@@ -14,7 +14,7 @@ from __future__ import annotations
 
 from .attention import AttentionExplainer
 from .attribution import Attribution, CompletenessWarning, attribution_map
-from .base import Explainer
+from .base import Explainer, UnsuitedError
 from .cam import GradCAM, HiResCAM
 from .captum import LRP, DeepLIFT, GradientXInput, IntegratedGradients
 from .controls import CenteredGaussian, RandomControl, SmoothedIntensity
@@ -44,6 +44,7 @@ __all__ = [
     "PatchAttention",
     "RandomControl",
     "SmoothedIntensity",
+    "UnsuitedError",
     "ViTAttention",
     "attribution_map",
     "make_explainers",

@@ -14,13 +14,14 @@ from __future__ import annotations
 
 import torch
 
-from monai_dd.explain.base import Explainer, choose_class
+from monai_dd.explain.base import Explainer, UnsuitedError, choose_class
 from monai_dd.networks.layers import consistent_attention
 from monai_dd.networks.nets import AttentionClassifier
 from monai_dd.utils.checks import check_option
+from monai_dd.utils.enums import Consistency
 from monai_dd.utils.evaluation import evaluating, read_logits
 
-__all__ = ["AttentionExplainer", "attended_levels"]
+__all__ = ["AttentionExplainer", "attended_levels", "check_levels_differ"]
 
 
 def attended_levels(network: AttentionClassifier) -> list[str]:
@@ -29,12 +30,24 @@ def attended_levels(network: AttentionClassifier) -> list[str]:
     A network with one attended stage gives its map under both names.
 
     Raises:
-        ValueError: for a network without attention.
+        UnsuitedError: for a network without attention.
     """
     if not getattr(network, "attend", ()):
         kind = type(network).__name__
-        raise ValueError(f"network: expected an AttentionClassifier with attended stages, got {kind} without")
+        raise UnsuitedError(f"network: expected an AttentionClassifier with attended stages, got {kind} without")
     return ["fine", *(f"level{i}" for i in range(1, len(network.attend) - 1)), "coarse"]
+
+
+def check_levels_differ(network: AttentionClassifier) -> None:
+    """Refuse a network whose maps need not be made consistent.
+
+    Raises:
+        UnsuitedError: for one attended stage, or ``consistency="exact"``, whose levels agree already.
+    """
+    if len(network.attend) < 2:
+        raise UnsuitedError(f"network: expected two attended stages or more to make consistent, got {network.attend}")
+    if network.consistency == Consistency.EXACT:
+        raise UnsuitedError("network: expected levels to make consistent, those of consistency 'exact' agree already")
 
 
 class AttentionExplainer(Explainer):
@@ -45,18 +58,18 @@ class AttentionExplainer(Explainer):
     Args:
         network: classifier with attended stages, in either of its forms.
         level: ``fine``, ``coarse``, or ``level1``, ``level2``, ... between them.
-        consistent: make the levels agree after the fact, by the closed form of Eq. 4 on the network's potentials. A
-            network with ``consistency="exact"`` has done so already.
+        consistent: make the levels agree after the fact, by the closed form of Eq. 4 on the network's potentials.
 
     Raises:
-        ValueError: for a network without attention, a level that it does not have, or one level to make consistent.
+        UnsuitedError: for a network without attention, or one whose levels need not be made consistent.
+        ValueError: for a level that it does not have.
     """
 
     def __init__(self, network: AttentionClassifier, level: str = "fine", consistent: bool = False) -> None:
         self.levels = attended_levels(network)
         self.level = check_option("level", level, self.levels)
-        if consistent and len(network.attend) < 2:
-            raise ValueError(f"network: expected two attended stages or more to make consistent, got {network.attend}")
+        if consistent:
+            check_levels_differ(network)
         self.consistent = consistent
         self.network = network.with_attention()
 

@@ -15,11 +15,13 @@ from __future__ import annotations
 import copy
 import warnings
 from abc import abstractmethod
+from typing import NamedTuple
 
 import torch
 from torch import nn
 
-from monai_dd.explain.base import Explainer, choose_class
+from monai_dd.explain.base import Explainer, UnsuitedError, choose_class, read_image
+from monai_dd.explain.propagation import check_copy
 from monai_dd.networks.layers import marginalize
 from monai_dd.utils.evaluation import evaluating, read_logits
 
@@ -56,6 +58,13 @@ def attribution_map(attribution: torch.Tensor, factor: int = 1, signed: bool = F
     return scaled.reshape(cells.shape).sum(1, keepdim=True)
 
 
+class _Explained(NamedTuple):
+    image: torch.Tensor
+    logits: torch.Tensor
+    chosen: torch.Tensor
+    attribution: torch.Tensor
+
+
 class Attribution(Explainer):
     r"""Explainer that gives each value of the image its share of the class's logit.
 
@@ -63,6 +72,9 @@ class Attribution(Explainer):
     baseline, this is checked: a gap larger than ``tolerance`` gives one :class:`CompletenessWarning` for a batch, with
     the largest gap. It counts as a share of the change; where that is smaller than a hundredth of the attributions'
     absolute sum, or than a thousandth of the logits (an image like its baseline), as a share of these.
+
+    A method that works on a copy of the network refuses a network whose logits the copy does not give: completeness
+    holds for any copy, and would hide it.
 
     Args:
         network: classifier that gives logits ``(B, K)``, alone or as ``logits`` in a dictionary.
@@ -73,12 +85,14 @@ class Attribution(Explainer):
         tolerance: largest gap of completeness that passes in silence.
 
     Raises:
+        UnsuitedError: for a stage of a network without an encoder that names them; on call, for a copy that differs.
         ValueError: for an unknown stage, or a batch size or tolerance that is not positive.
     """
 
     baseline: float | None = None  # what the image is compared with; None where the logit itself is split
     complete: bool = False  # whether the method promises completeness for this network
     _advice = ""  # what to do about a gap
+    _copy: nn.Module | None = None  # what the method works on instead of the network
 
     def __init__(
         self,
@@ -98,7 +112,7 @@ class Attribution(Explainer):
         self.signed = signed
         self.batch_size = batch_size
         self.tolerance = tolerance
-        self._last: list[tuple[torch.Tensor, torch.Tensor, torch.Tensor]] | None = None  # shared by twins
+        self._last: list[_Explained] | None = None  # shared by twins
 
     def at_layer(self, layer: str | None) -> Attribution:
         """Return a twin of this explainer with the grid of another stage.
@@ -127,49 +141,53 @@ class Attribution(Explainer):
             class_idx: class to explain, as for the map.
 
         Raises:
-            ValueError: for a class that is none.
+            ValueError: for an image that is not a batch, or a class that is none.
         """
-        result, gaps = [], []
-        with torch.inference_mode(False), torch.enable_grad(), evaluating(self.network):
-            image = image.detach().as_subclass(torch.Tensor)
-            image = image.clone() if image.is_inference() else image
-            chosen = choose_class(self._logits(image), class_idx)
-            for part, target in zip(image.split(self.batch_size), chosen.split(self.batch_size)):
-                result.append(self._attribute(part.clone().requires_grad_(), target).detach())
-                if self.complete:
-                    gaps.append(self._gap(part, target, result[-1]))
-        if gaps:
-            self._report(torch.cat(gaps))
-        return torch.cat(result)
+        return self._run(read_image(image), class_idx).attribution
 
     def _explain(self, image: torch.Tensor, class_idx: int | torch.Tensor | None) -> torch.Tensor:
         size = list(image.shape[2:])
         if any(n < self.factor or n % self.factor for n in size):
             raise ValueError(f"image: expected multiples of {self.factor}, the stride of {self.layer!r}, got {size}")
-        return attribution_map(self._recall(image, class_idx), self.factor, self.signed)
+        explained = self._run(image, class_idx, self._last[0] if self._last else None)
+        if self._last is not None:
+            self._last[:] = [explained]
+        return attribution_map(explained.attribution, self.factor, self.signed)
 
-    def _recall(self, image: torch.Tensor, class_idx: int | torch.Tensor | None) -> torch.Tensor:
-        if self._last is None:
-            return self.attribute(image, class_idx)
-        with evaluating(self.network):
-            chosen = choose_class(self._logits(image), class_idx)
-        if not (self._last and torch.equal(self._last[0][0], image) and torch.equal(self._last[0][1], chosen)):
-            self._last[:] = [(image, chosen, self.attribute(image, chosen))]
-        return self._last[0][2]
-
-    @torch.no_grad()
-    def _logits(self, image: torch.Tensor) -> torch.Tensor:
-        return torch.cat([self._forward(part) for part in image.split(self.batch_size)])
+    def _run(
+        self, image: torch.Tensor, class_idx: int | torch.Tensor | None, last: _Explained | None = None
+    ) -> _Explained:
+        """Explain images, by what is known of the last ones where they are the same."""
+        if last is not None and not torch.equal(last.image, image):
+            last = None
+        with torch.inference_mode(False), torch.enable_grad(), evaluating(self.network):
+            logits = self._logits(image, self.network) if last is None else last.logits
+            chosen = choose_class(logits, class_idx).clone()
+            if last is not None and torch.equal(last.chosen, chosen):
+                return last
+            image = image.clone()  # callers reuse their buffers, or are in inference mode
+            if self._copy is not None:
+                check_copy(self._logits(image, self._copy), logits, type(self).__name__, type(self.network).__name__)
+            parts = zip(image.split(self.batch_size), chosen.split(self.batch_size))
+            result = torch.cat([self._attribute(part.clone().requires_grad_(), k).detach() for part, k in parts])
+            gaps = self._gaps(image, logits, chosen, result) if self.complete else None
+        if gaps is not None:
+            self._report(gaps)
+        return _Explained(image, logits, chosen, result)
 
     def _forward(self, image: torch.Tensor) -> torch.Tensor:
         return read_logits(self.network(image.clone()))  # the network's first layer may work in place
 
-    def _gap(self, image: torch.Tensor, target: torch.Tensor, attribution: torch.Tensor) -> torch.Tensor:
-        target = target[:, None]
-        change = logit = self._logits(image).gather(1, target)[:, 0]
+    @torch.no_grad()
+    def _logits(self, image: torch.Tensor, network: nn.Module) -> torch.Tensor:
+        return torch.cat([read_logits(network(part.clone())) for part in image.split(self.batch_size)])
+
+    def _gaps(
+        self, image: torch.Tensor, logits: torch.Tensor, chosen: torch.Tensor, attribution: torch.Tensor
+    ) -> torch.Tensor:
+        change = logit = logits.gather(1, chosen[:, None])[:, 0]
         if self.baseline is not None:
-            start = self._logits(torch.full_like(image[:1], self.baseline))
-            change = logit - start.expand(len(image), -1).gather(1, target)[:, 0]
+            change = logit - self._logits(torch.full_like(image[:1], self.baseline), self.network)[0, chosen]
         total, size = attribution.flatten(1).sum(1), attribution.flatten(1).abs().sum(1)
         scale = torch.stack([change.abs(), size / 100, logit.abs() / 1000]).amax(0)
         return (total - change).abs() / scale.clamp_min(torch.finfo(scale.dtype).tiny)
@@ -190,5 +208,6 @@ def _stride(network: nn.Module, layer: str | None) -> int:
     if layer is None:
         return 1
     if layer not in strides:
-        raise ValueError(f"layer: expected None or one of the encoder's stages {list(strides)}, got {layer!r}")
+        kind = ValueError if strides else UnsuitedError
+        raise kind(f"layer: expected None or one of the encoder's stages {list(strides)}, got {layer!r}")
     return int(strides[layer])

@@ -16,7 +16,11 @@ from abc import ABC, abstractmethod
 
 import torch
 
-__all__ = ["Explainer", "choose_class"]
+__all__ = ["Explainer", "UnsuitedError", "choose_class", "read_image"]
+
+
+class UnsuitedError(ValueError):
+    """A network that an explainer cannot serve, as against an argument that is wrong."""
 
 
 class Explainer(ABC):
@@ -24,6 +28,10 @@ class Explainer(ABC):
 
     Maps are non-negative, not normalized, and at the resolution of the layer they come from. To compare them with a
     mask is the business of :mod:`monai_dd.metrics`.
+
+    Memory grows with the batch of the call: the attention of a network takes that of a prediction, class activation
+    maps that of a training step. Explainers that need many predictions for one map, or the gradient of the image, have
+    a ``batch_size`` instead, and compute that many images at once whatever the batch of the call.
     """
 
     def __call__(self, image: torch.Tensor, class_idx: int | torch.Tensor | None = None) -> torch.Tensor:
@@ -37,15 +45,26 @@ class Explainer(ABC):
             maps ``(B, 1, *S)``, without gradients.
 
         Raises:
-            ValueError: for an image of another shape, or a class that is none.
+            ValueError: for an image of another shape, an empty batch, or a class that is none.
         """
-        if image.dim() not in (4, 5):
-            raise ValueError(f"image: expected (B, C, H, W) or (B, C, H, W, D), got {tuple(image.shape)}")
-        return self._explain(image.detach().as_subclass(torch.Tensor), class_idx)
+        return self._explain(read_image(image), class_idx)
 
     @abstractmethod
     def _explain(self, image: torch.Tensor, class_idx: int | torch.Tensor | None) -> torch.Tensor:
         """Return the maps of a batch."""
+
+
+def read_image(image: torch.Tensor) -> torch.Tensor:
+    """Return the values of a batch alone, without gradients and metadata.
+
+    Raises:
+        ValueError: for anything but ``(B, C, *spatial)`` in 2D or 3D with one image or more.
+    """
+    if image.dim() not in (4, 5):
+        raise ValueError(f"image: expected (B, C, H, W) or (B, C, H, W, D), got {tuple(image.shape)}")
+    if len(image) == 0:
+        raise ValueError("image: expected one image or more, got an empty batch")
+    return image.detach().as_subclass(torch.Tensor)
 
 
 def choose_class(logits: torch.Tensor, class_idx: int | torch.Tensor | None) -> torch.Tensor:

@@ -17,7 +17,7 @@ from abc import abstractmethod
 import torch
 from torch import nn
 
-from monai_dd.explain.base import Explainer, choose_class
+from monai_dd.explain.base import Explainer, UnsuitedError, choose_class
 from monai_dd.utils.evaluation import evaluating, read_logits
 
 __all__ = ["GradCAM", "HiResCAM"]
@@ -30,7 +30,8 @@ def _find_layer(network: nn.Module, layer: str) -> nn.Module:
     modules = {name: module for name, module in network.named_modules() if name}
     if layer not in stages and layer not in modules:
         choice = f"one of {list(stages)} or " if stages else ""
-        raise ValueError(f"layer: expected {choice}the name of a module of {type(network).__name__}, got {layer!r}")
+        kind = ValueError if stages else UnsuitedError
+        raise kind(f"layer: expected {choice}the name of a module of {type(network).__name__}, got {layer!r}")
     return stages[layer] if layer in stages else modules[layer]
 
 
@@ -91,7 +92,7 @@ class GradCAM(_ActivationMap):
         layer: name of a stage of ``network.encoder``, such as ``block3``, or dotted name of any module.
 
     Raises:
-        ValueError: for an unknown layer.
+        ValueError: for an unknown layer; :class:`UnsuitedError` where the encoder names no stages.
     """
 
     def _weigh(self, gradient: torch.Tensor) -> torch.Tensor:
@@ -109,7 +110,7 @@ class HiResCAM(_ActivationMap):
         layer: name of a stage of ``network.encoder``, such as ``block3``, or dotted name of any module.
 
     Raises:
-        ValueError: for an unknown layer.
+        ValueError: for an unknown layer; :class:`UnsuitedError` where the encoder names no stages.
     """
 
     def _weigh(self, gradient: torch.Tensor) -> torch.Tensor:

@@ -55,7 +55,8 @@ class DeepLIFT(Attribution):
         tolerance: largest gap of completeness that passes in silence.
 
     Raises:
-        ValueError: for a network that has parts without a rule, and as :class:`Attribution`.
+        UnsuitedError: for a network that has parts without a rule, and as :class:`Attribution`.
+        ValueError: as :class:`Attribution`.
         ImportError: Captum is not installed.
     """
 
@@ -100,8 +101,8 @@ class LRP(Attribution):
         tolerance: largest gap of completeness that passes in silence.
 
     Raises:
-        ValueError: for a network that has parts without a rule, an epsilon that is not positive, and as
-            :class:`Attribution`.
+        UnsuitedError: for a network that has parts without a rule, and as :class:`Attribution`.
+        ValueError: for an epsilon that is not positive, and as :class:`Attribution`.
         ImportError: Captum is not installed.
     """
 
@@ -171,7 +172,7 @@ class IntegratedGradients(Attribution):
         baseline: value of every pixel of the baseline.
         steps: points of the rule.
         signed: scaling of the map, see :func:`~monai_dd.explain.attribution.attribution_map`.
-        batch_size: images computed at once; the steps of the rule follow one another.
+        batch_size: images computed at once, those of different steps of the rule among them.
         tolerance: largest gap of completeness that passes in silence.
 
     Raises:
@@ -206,5 +207,5 @@ class IntegratedGradients(Attribution):
             torch.full_like(image, self.baseline),
             target=target,
             n_steps=self.steps,
-            internal_batch_size=max(self.batch_size, len(image)),
+            internal_batch_size=self.batch_size,
         )

@@ -15,7 +15,7 @@ from __future__ import annotations
 import torch
 
 from monai_dd.convex import solve_programs
-from monai_dd.explain.attention import attended_levels
+from monai_dd.explain.attention import attended_levels, check_levels_differ
 from monai_dd.explain.base import Explainer, choose_class
 from monai_dd.networks.nets import AttentionClassifier
 from monai_dd.utils.checks import check_option
@@ -38,14 +38,13 @@ class ConvexProgram(Explainer):
 
     Raises:
         ImportError: on call, when the extra ``convex`` is not installed.
-        ValueError: for a network with fewer attended stages, a level that it does not have, or a program that the
-            solver did not solve.
+        UnsuitedError: for a network with fewer attended stages, or ``consistency="exact"``, which is the solution.
+        ValueError: for a level that it does not have, or a program that the solver did not solve.
     """
 
     def __init__(self, network: AttentionClassifier, level: str = "fine", progress: bool = False) -> None:
         self.levels = attended_levels(network)
-        if len(network.attend) < 2:
-            raise ValueError(f"network: expected two attended stages or more, got {network.attend}")
+        check_levels_differ(network)
         self.level = check_option("level", level, self.levels)
         self.network = network.with_attention()
         self.progress = progress
@@ -64,7 +63,7 @@ class ConvexProgram(Explainer):
         potentials = [output[f"phi_{level}"] for level in self.levels]
         if not (self._last and all(map(torch.equal, self._last[0][0], potentials))):
             self._last[:] = [(potentials, self._solve(potentials))]
-        return self._last[0][1][self.levels.index(self.level)]
+        return self._last[0][1][self.levels.index(self.level)].clone()
 
     def _solve(self, potentials: list[torch.Tensor]) -> list[torch.Tensor]:
         solutions = solve_programs(potentials, progress=self.progress)

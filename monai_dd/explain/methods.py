@@ -19,7 +19,7 @@ from typing import Any
 import torch
 
 from monai_dd.explain.attention import AttentionExplainer, attended_levels
-from monai_dd.explain.base import Explainer
+from monai_dd.explain.base import Explainer, UnsuitedError
 from monai_dd.explain.cam import GradCAM, HiResCAM
 from monai_dd.explain.captum import LRP, DeepLIFT, GradientXInput, IntegratedGradients
 from monai_dd.explain.controls import CenteredGaussian, RandomControl, SmoothedIntensity
@@ -72,17 +72,20 @@ def make_explainers(
         methods: among ``METHODS``.
         fine: stage of the encoder, or module, whose grid the fine maps of gradient methods have.
         coarse: the same for the coarse maps.
-        batch_size: images computed at once where a method takes many times the memory of a prediction.
+        batch_size: images computed at once by Captum's methods and occlusion; the others compute the batch that they
+            are called with, see :class:`Explainer`.
         window: pixels along each axis that are hidden at once for ``occlusion``, in steps of half of that.
         channel: channel whose intensity is a control; the mean of all when None.
         sigma: of that control, in pixels.
         skip_unsuited: leave out methods that cannot serve this network, and say in the log why; refuse them otherwise.
+            An argument that is wrong is refused in any case.
 
     Returns:
         explainers by their keys, in the order of ``methods``.
 
     Raises:
-        ValueError: for an unknown name, a method that cannot serve the network, or none that can.
+        UnsuitedError: for a method that cannot serve the network.
+        ValueError: for an unknown name, an argument that is wrong, or no method that can serve the network.
     """
 
     def each_level(make: Callable[[str], Explainer]) -> Callable[[], dict[str, Explainer]]:
@@ -125,8 +128,8 @@ def make_explainers(
     for name in methods:
         try:
             found = makers[check_option("methods", name, METHODS)]()
-        except ValueError as error:
-            if name not in METHODS or not skip_unsuited:
+        except UnsuitedError as error:
+            if not skip_unsuited:
                 raise
             reasons.append(f"{name}: {error}")
             continue
@@ -143,6 +146,9 @@ def make_randomized_explainers(
 ) -> list[tuple[str, dict[str, Explainer]]]:
     """Make the explainers of :func:`make_explainers` for ever more randomized copies of a network.
 
+    They hold all copies, which take the memory of two networks together, see
+    :func:`~monai_dd.explain.randomize_cascade`; and explaining by all of them takes the time of as many explanations.
+
     Args:
         network: see there.
         methods: see there; controls and the convex program, which the closed form stands for, are left out.
@@ -150,8 +156,7 @@ def make_randomized_explainers(
         options: see there.
 
     Returns:
-        the last group of layers that lost its weights, and the explainers, from the output to the input, see
-        :func:`~monai_dd.explain.randomize_cascade`.
+        the last group of layers that lost its weights, and the explainers, from the output to the input.
 
     Raises:
         ValueError: see both; none when only controls are left.

@@ -14,7 +14,7 @@ from __future__ import annotations
 
 import torch
 
-from monai_dd.explain.base import Explainer, choose_class
+from monai_dd.explain.base import Explainer, UnsuitedError, choose_class
 from monai_dd.networks.nets import PatchClassifier
 from monai_dd.utils.enums import PatchKeys
 from monai_dd.utils.evaluation import evaluating, read_logits
@@ -33,12 +33,12 @@ class PatchAttention(Explainer):
         network: classifier, in either of its forms; it is left as it was.
 
     Raises:
-        ValueError: for any other network.
+        UnsuitedError: for any other network.
     """
 
     def __init__(self, network: PatchClassifier) -> None:
         if not isinstance(network, PatchClassifier):
-            raise ValueError(f"network: expected a PatchClassifier, got {type(network).__name__}")
+            raise UnsuitedError(f"network: expected a PatchClassifier, got {type(network).__name__}")
         self.network = network.with_attention()
 
     def _explain(self, image: torch.Tensor, class_idx: int | torch.Tensor | None) -> torch.Tensor:

@@ -18,10 +18,11 @@ from collections.abc import Collection
 import torch
 from torch import fx, nn
 
+from monai_dd.explain.base import UnsuitedError
 from monai_dd.explain.safe_copy import Addition, make_safe_copy
 from monai_dd.networks.nets import AttentionClassifier
 
-__all__ = ["LINEAR_MODULES", "MAXIMA", "MOVING_MODULES", "NORMALIZATIONS", "prepare_propagation"]
+__all__ = ["LINEAR_MODULES", "MAXIMA", "MOVING_MODULES", "NORMALIZATIONS", "check_copy", "prepare_propagation"]
 
 NORMALIZATIONS = (nn.BatchNorm1d, nn.BatchNorm2d, nn.BatchNorm3d)
 MAXIMA = (nn.MaxPool2d, nn.MaxPool3d)
@@ -52,18 +53,18 @@ def prepare_propagation(
         functions: functions, or names of tensor methods, it has rules for besides.
 
     Raises:
-        ValueError: for a network with any other part, naming the first.
+        UnsuitedError: for a network with any other part, naming the first.
     """
     kind = type(network).__name__
     if isinstance(network, AttentionClassifier) and network.attend:
-        raise ValueError(
+        raise UnsuitedError(
             f"network: {method} cannot serve {kind} with attention at {network.attend}: "
             "no rule for the product of features with their own attention"
         )
     try:
         result = make_safe_copy(network)
-    except ValueError as e:
-        raise ValueError(f"{e}, as {method} needs") from e
+    except UnsuitedError as e:
+        raise UnsuitedError(f"{e}, as {method} needs") from e
     for node in result.graph.nodes:
         if node.op == "call_module":
             module = result.get_submodule(node.target)
@@ -75,5 +76,28 @@ def prepare_propagation(
             served = node.op in ("placeholder", "output") or node.target in _RESHAPES or node.target in functions
             part = getattr(node.target, "__name__", str(node.target))
         if not served:
-            raise ValueError(f"network: {method} cannot serve {kind}: no rule for {part}")
+            raise UnsuitedError(f"network: {method} cannot serve {kind}: no rule for {part}")
     return result
+
+
+def check_copy(copied: torch.Tensor, logits: torch.Tensor, method: str, kind: str) -> None:
+    """Refuse a copy that computes something else than the network.
+
+    Both do the same operations, so that rounding alone may tell them apart: a difference of a thousandth of the largest
+    logit is more than that of TF32, the coarsest arithmetic that GPUs take for float32 (5e-4).
+
+    Args:
+        copied: logits of the copy, ``(B, K)``.
+        logits: those of the network.
+        method: name of the method, for the message.
+        kind: name of the network, for the message.
+
+    Raises:
+        UnsuitedError: when they differ.
+    """
+    gap = float((copied - logits).abs().max() / logits.abs().max())
+    if gap > max(1e-3, 4 * torch.finfo(logits.dtype).eps):  # the latter in half precision
+        raise UnsuitedError(
+            f"network: {method} cannot serve {kind}: its copy without operations in place gives other logits, "
+            f"by {gap:.1%} of the largest"
+        )

@@ -32,9 +32,9 @@ def randomize_cascade(network: nn.Module, seed: int = 0) -> Iterator[tuple[str, 
     The groups of an :class:`~monai_dd.networks.nets.AttentionClassifier` are ``head``, ``witness`` where it learns one,
     then from the last stage to the first ``attention_<stage>`` where the stage is attended, and ``<stage>``; stages
     that nothing reads are left out. Of any other network they are its children that have parameters, from the last to
-    the first. Lists among them are taken apart, and sequences where there are no more than two (as in
-    ``features.denseblock4``); a normalization goes with what stands before it, the network's own parameters with the
-    first child.
+    the first. Lists among them are taken apart, those that a child holds with it (as in ``encoder.blocks.11``), and
+    sequences where there are no more than two children (as in ``features.denseblock4``); a normalization goes with what
+    stands before it, parameters of the network's own, or of a child taken apart, with the first group inside.
 
     Modules are set back by their own ``reset_parameters``, PyTorch's default start, running statistics included.
     Parameters of modules without keep their values in a random order: a learned grid loses its places, a single number
@@ -45,28 +45,40 @@ def randomize_cascade(network: nn.Module, seed: int = 0) -> Iterator[tuple[str, 
         seed: of all draws, non-negative; they are made on the CPU, one stream for each group by its name.
 
     Yields:
-        name of the group and a copy of the network in which it and all groups before are randomized.
+        name of the group and a copy of the network in which it and all groups before are randomized. Copies share the
+        tensors that are equal in them, so that all of them together take the memory of two networks; change none.
 
     Raises:
         ValueError: for a negative seed, or a network without parameters; before the first step.
     """
     if seed < 0:
         raise ValueError(f"seed: expected 0 or more, got {seed}")
-    groups = _attention_groups(network) if isinstance(network, AttentionClassifier) else _groups(network)
+    groups = _attention_groups(network) if isinstance(network, AttentionClassifier) else _groups(network)[::-1]
     if not groups:
         raise ValueError(f"network: expected parameters, got {type(network).__name__} without")
     return _cascade(network, groups, seed)
 
 
 def _cascade(network: nn.Module, groups: list[tuple[str, list[str]]], seed: int) -> Iterator[tuple[str, nn.Module]]:
-    device = next(network.parameters()).device
-    current = copy.deepcopy(network).cpu()
+    drawn = copy.deepcopy(network).cpu()
+    current = copy.deepcopy(network)
     for name, members in groups:
         with torch.random.fork_rng(devices=[]), torch.no_grad():
             torch.default_generator.manual_seed(seed + zlib.crc32(name.encode()))
+            _randomize([drawn.get_submodule(member) for member in members])
+        fresh = {id(t) for member in members for t in _tensors(current.get_submodule(member), recurse=False)}
+        current = copy.deepcopy(current, {id(t): t for t in _tensors(current) if id(t) not in fresh})
+        with torch.no_grad():
             for member in members:
-                _randomize([current] if member == "" else list(current.get_submodule(member).modules()))
-        yield name, copy.deepcopy(current).to(device)
+                tensors = (_tensors(n.get_submodule(member), recurse=False) for n in (current, drawn))
+                for tensor, value in zip(*tensors, strict=True):
+                    tensor.copy_(value)
+        yield name, current
+
+
+def _tensors(module: nn.Module, recurse: bool = True) -> Iterator[torch.Tensor]:
+    yield from module.parameters(recurse)
+    yield from module.buffers(recurse)
 
 
 def _randomize(modules: list[nn.Module]) -> None:
@@ -84,34 +96,45 @@ def _randomize(modules: list[nn.Module]) -> None:
         done.update(own)
 
 
+def _within(network: nn.Module, name: str) -> list[str]:
+    """Names of a module and of those inside it."""
+    return [f"{name}.{inner}" if inner else name for inner, _ in network.get_submodule(name).named_modules()]
+
+
 def _attention_groups(network: AttentionClassifier) -> list[tuple[str, list[str]]]:
-    groups = [("head", ["heads"])]
+    groups = [("head", _within(network, "heads"))]
     if len(network.witness):
-        groups.append(("witness", ["witness"]))
+        groups.append(("witness", _within(network, "witness")))
     for stage in reversed(range(len(network.units))):
         name = network.encoder.feature_info[stage].name
         if name in network.attend:
-            groups.append((f"attention_{name}", [f"units.{stage}"]))
-        groups.append((name, [f"encoder.stages.{stage}"]))
+            groups.append((f"attention_{name}", _within(network, f"units.{stage}")))
+        groups.append((name, _within(network, f"encoder.stages.{stage}")))
     return groups
 
 
-def _groups(network: nn.Module) -> list[tuple[str, list[str]]]:
-    parts = [(name, child) for name, child in network.named_children() if any(True for _ in child.parameters())]
-    children: list[tuple[str, nn.Module]] = []
-    for name, child in parts:
-        if isinstance(child, nn.ModuleList) or (isinstance(child, nn.Sequential) and len(parts) <= 2):
-            children += [(f"{name}.{inner}", c) for inner, c in child.named_children()]
-        else:
-            children.append((name, child))
+def _groups(network: nn.Module, top: str = "") -> list[tuple[str, list[str]]]:
+    """Groups of the module ``top`` of a network, from the input to the output, each with the names of its modules."""
+    module = network.get_submodule(top)
+    parts = [(f"{top}.{name}".lstrip("."), child) for name, child in module.named_children() if _has_parameters(child)]
     groups: list[tuple[str, list[str]]] = []
-    for name, child in children:
-        if isinstance(child, _NORMALIZATIONS) and groups:
-            groups[-1][1].append(name)
-        elif any(True for _ in child.parameters()):
-            groups.append((name, [name]))
-    if any(True for _ in network.parameters(recurse=False)):
+    for name, child in parts:
+        if any(isinstance(inner, nn.ModuleList) for inner in child.children()):
+            groups += _groups(network, name)
+            continue
+        taken_apart = isinstance(child, nn.ModuleList) or (isinstance(child, nn.Sequential) and len(parts) <= 2)
+        inside = [(f"{name}.{inner}", c) for inner, c in child.named_children()] if taken_apart else [(name, child)]
+        for place, part in inside:
+            if isinstance(part, _NORMALIZATIONS) and groups:
+                groups[-1][1].append(place)
+            elif _has_parameters(part):
+                groups.append((place, _within(network, place)))
+    if any(True for _ in module.parameters(recurse=False)):
         if not groups:
-            groups.append((type(network).__name__, []))
-        groups[0][1].append("")
-    return groups[::-1]
+            groups.append((top or type(network).__name__, []))
+        groups[0][1].append(top)
+    return groups
+
+
+def _has_parameters(module: nn.Module) -> bool:
+    return any(True for _ in module.parameters())

@@ -19,6 +19,7 @@ from collections.abc import Mapping
 import torch
 from torch import fx, nn
 
+from monai_dd.explain.base import UnsuitedError
 from monai_dd.networks.nets import AttentionClassifier
 from monai_dd.utils.enums import AttentionKeys
 from monai_dd.utils.evaluation import evaluating
@@ -43,7 +44,6 @@ _IN_PLACE = {
     operator.isub: operator.sub,
     operator.imul: operator.mul,
     operator.itruediv: operator.truediv,
-    torch.relu_: torch.relu,
 }
 
 
@@ -55,35 +55,28 @@ class Addition(nn.Module):
         return first + second
 
 
-def make_safe_copy(network: nn.Module) -> nn.Module:
+def make_safe_copy(network: nn.Module) -> fx.GraphModule:
     """Copy a network so that every activation, and every addition of two tensors, is a module called exactly once.
 
-    The copy gives the same logits, always ``(B, K)`` alone, in evaluation mode. It does nothing in place, and every
-    module gets a tensor that no other one reads: rules of propagation are hooks on modules and on their inputs, and two
-    readers of one tensor overwrite each other's gradients. Parameters and buffers are the network's own: a checkpoint
-    loaded, a step trained or a move to another device reaches the copy. Modes, hooks and gradients of the network stay
-    as they are.
-
-    Of an :class:`~monai_dd.networks.nets.AttentionClassifier` with attended stages only the encoder's stages are taken
-    apart: what its attention does, a product of features with a softmax of themselves, is no matter of modules.
+    The copy gives the same logits, always ``(B, K)`` alone, in evaluation mode, but for a network that changes a view
+    in place and reads the tensor behind it later: compare them. It does nothing in place, and every module gets a
+    tensor that no other one reads: rules of propagation are hooks on modules and on their inputs, and two readers of
+    one tensor overwrite each other's gradients. Parameters and buffers are the network's own: a checkpoint loaded, a
+    step trained or a move to another device reaches the copy. Modes, hooks and gradients of the network stay as they
+    are.
 
     Args:
         network: classifier that gives logits ``(B, K)``, alone or as ``logits`` in a dictionary.
 
     Returns:
-        the copy: a :class:`torch.fx.GraphModule`, or an ``AttentionClassifier`` whose stages are such.
+        the copy.
 
     Raises:
-        ValueError: when torch.fx cannot trace the network, with its reason.
+        UnsuitedError: when torch.fx cannot trace the network, with its reason.
     """
-    if not isinstance(network, AttentionClassifier):
-        return _take_apart(network)
-    if not network.attend:
-        return _take_apart(_read_by_pooling(network))
-    result = _own(network)
-    result.return_attention = False
-    result.encoder.stages = nn.ModuleList(_take_apart(stage) for stage in network.encoder.stages)
-    return result.eval()
+    if isinstance(network, AttentionClassifier) and not network.attend:
+        network = _read_by_pooling(network)
+    return _take_apart(network)
 
 
 def _read_by_pooling(network: AttentionClassifier) -> nn.Sequential:
@@ -114,7 +107,7 @@ def _take_apart(network: nn.Module) -> fx.GraphModule:
             graph = fx.Tracer().trace(network)
     except Exception as e:  # whatever the network's own code does with a tensor that has no values
         reason = str(e).strip().partition("\n")[0] or type(e).__name__
-        raise ValueError(f"network: torch.fx cannot trace {type(network).__name__} ({reason})") from e
+        raise UnsuitedError(f"network: torch.fx cannot trace {type(network).__name__} ({reason})") from e
     order = {node: place for place, node in enumerate(graph.nodes)}
     for node in order:
         _leave_in_place(node, order, network)
@@ -139,12 +132,14 @@ def _leave_in_place(node: fx.Node, order: dict[fx.Node, int], network: nn.Module
     in_place = bool(node.kwargs.get("inplace", False))
     if in_place:
         node.kwargs = {**node.kwargs, "inplace": False}
-    if node.op == "call_function" and node.target in _IN_PLACE:
-        node.target, in_place = _IN_PLACE[node.target], True
-    elif node.op == "call_method" and node.target.endswith("_") and not node.target.endswith("__"):
-        node.target, in_place = node.target[:-1], True
-    elif node.op == "call_module":
+    name = str(getattr(node.target, "__name__", node.target))
+    if node.op == "call_module":
         in_place = getattr(network.get_submodule(node.target), "inplace", False)
+    elif node.op == "call_function" and node.target in _IN_PLACE:
+        node.target, in_place = _IN_PLACE[node.target], True
+    elif node.op.startswith("call") and name.endswith("_") and not name.endswith("__"):
+        name, in_place = name[:-1], True
+        node.target = name if node.op == "call_method" else getattr(torch, name, None) or getattr(nn.functional, name)
     if in_place:
         changed = node.all_input_nodes[0]
         for user in list(changed.users):

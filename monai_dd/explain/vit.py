@@ -17,7 +17,7 @@ from contextlib import contextmanager
 
 import torch
 
-from monai_dd.explain.base import Explainer, choose_class
+from monai_dd.explain.base import Explainer, UnsuitedError, choose_class
 from monai_dd.networks.nets import ViTClassifier
 from monai_dd.utils.evaluation import evaluating, read_logits
 
@@ -38,12 +38,12 @@ class ViTAttention(Explainer):
         rollout: attention rollout instead of the last layer.
 
     Raises:
-        ValueError: for any other network.
+        UnsuitedError: for any other network.
     """
 
     def __init__(self, network: ViTClassifier, rollout: bool = False) -> None:
         if not isinstance(network, ViTClassifier):
-            raise ValueError(f"network: expected a ViTClassifier, got {type(network).__name__}")
+            raise UnsuitedError(f"network: expected a ViTClassifier, got {type(network).__name__}")
         self.rollout = rollout
         self.network = network.with_attention()
 

@@ -24,6 +24,7 @@ from .explanation_maps import ExplanationMaps
 from .explanation_study import ExplanationStudy
 from .figure_saver import AttentionFigureSaver
 from .insertion_auc import InsertionAUC
+from .labeled_patches import LabeledPatches
 from .multilabel_map import MultilabelMAP
 from .patch_localization import PatchLocalization
 from .patch_selection import PatchSelection
@@ -54,6 +55,7 @@ __all__ = [
     "ExplanationStudy",
     "GaussianRampUp",
     "InsertionAUC",
+    "LabeledPatches",
     "LocalizationMeasure",
     "Measure",
     "MultilabelMAP",

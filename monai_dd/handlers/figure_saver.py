@@ -12,7 +12,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -36,8 +36,8 @@ class AttentionFigureSaver:
         image_key: image ``(C, H, W)``, with an affine where pixels are not square.
         map_keys: attention maps ``(1, h, w)``, non-negative.
         pred_key: probabilities ``(K,)`` for the title, where present.
-        label_key: class index for the title, where present.
-        mask_key: mask ``(1, H, W)`` for the contour, where present.
+        label_key: class index for the title, or with ``multi_label`` zeros and ones ``(K,)``, where present.
+        mask_key: mask ``(1, H, W)``, or ``(K, H, W)`` for each class, for the contour, where present.
         class_names: names of the classes.
         max_figures: figures written at most, none when 0.
         invert: show high values dark.
@@ -46,6 +46,7 @@ class AttentionFigureSaver:
             clipped.
         background: pixels that have this value in all channels are shown at the lower end, whatever the range: after a
             normalization to mean 0 the background is 0, which is not dark.
+        multi_label: whether an image has any number of labels; the title names those above one half.
 
     Raises:
         ValueError: for a range that is empty, or on call for a channel that the image does not have.
@@ -65,6 +66,7 @@ class AttentionFigureSaver:
         channel: int = 0,
         image_range: Sequence[float] = (0.0, 1.0),
         background: float | None = None,
+        multi_label: bool = False,
     ) -> None:
         check_range(image_range)
         self.output_dir = Path(output_dir)
@@ -78,6 +80,7 @@ class AttentionFigureSaver:
         self.invert = invert
         self.channel = channel
         self.background = background
+        self.multi_label = multi_label
         self.image_range = (float(image_range[0]), float(image_range[1]))
         self.written = 0
 
@@ -93,6 +96,8 @@ class AttentionFigureSaver:
         return self.class_names[index] if index < len(self.class_names) else str(index)
 
     def _title(self, item: dict) -> str:
+        if self.multi_label:
+            return ", ".join(self._labels(item))
         parts = []
         if item.get(self.label_key) is not None:
             parts.append(f"label {self._name(int(item[self.label_key]))}")
@@ -100,6 +105,15 @@ class AttentionFigureSaver:
             pred = torch.as_tensor(item[self.pred_key]).flatten()
             parts.append(f"predicted {self._name(int(pred.argmax()))} ({float(pred.max()):.2f})")
         return ", ".join(parts)
+
+    def _labels(self, item: dict) -> Iterator[str]:
+        if item.get(self.label_key) is not None:
+            found = torch.as_tensor(item[self.label_key]).flatten().nonzero()
+            yield f"label {' and '.join(self._name(int(i)) for i in found) or 'none'}"
+        if item.get(self.pred_key) is not None:
+            pred = torch.as_tensor(item[self.pred_key]).flatten()
+            found = (pred > 0.5).nonzero()
+            yield f"predicted {' and '.join(f'{self._name(int(i))} ({float(pred[i]):.2f})' for i in found) or 'none'}"
 
     def __call__(self, engine: Engine) -> None:
         """Write the figures of the engine's current output."""
@@ -113,7 +127,7 @@ class AttentionFigureSaver:
                 to_gray(image, self.channel, self.image_range, self.background),
                 {key.replace("_", " "): _plane(item[key]) for key in self.map_keys if key in item},
                 title=self._title(item),
-                mask=None if mask is None else _plane(mask),
+                mask=None if mask is None else _plane(torch.as_tensor(mask).amax(0, keepdim=True)),
                 aspect=float(spacing[0] / spacing[1]),
                 invert=self.invert,
             )

@@ -12,7 +12,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import torch
 from monai.utils import LossReduction
@@ -37,14 +37,16 @@ class DualDecompositionLoss(_Loss):
         divergence: see :class:`ConsistencyLoss`; ``program`` is the one for the closed form.
         witness: see :class:`ConsistencyLoss`.
         evidence_weight: weight of :class:`EvidenceLoss`, which the paper does not have.
-        normal_class: see :class:`EvidenceLoss`.
+        normal_class: see :class:`EvidenceLoss`; ``None`` for images with any number of labels.
         class_weights: weight of each class in the cross-entropy.
         label_smoothing: of the cross-entropy.
         reduction: ``mean``, ``sum`` or ``none`` (one number for each sample). Class weights scale each sample's
             cross-entropy; ``mean`` divides by the number of samples.
+        classification: loss of logits and target for each sample ``(B,)`` instead of the cross-entropy, such as a
+            binary cross-entropy for several labels.
 
     Raises:
-        ValueError: for negative weights.
+        ValueError: for negative weights, or options of the cross-entropy together with ``classification``.
     """
 
     def __init__(
@@ -53,15 +55,19 @@ class DualDecompositionLoss(_Loss):
         divergence: str = "kl_coarse_fine",
         witness: bool = True,
         evidence_weight: float = 0.0,
-        normal_class: int = 0,
+        normal_class: int | None = 0,
         class_weights: Sequence[float] | None = None,
         label_smoothing: float = 0.0,
         reduction: LossReduction | str = LossReduction.MEAN,
+        classification: Callable[[torch.Tensor, torch.Tensor], torch.Tensor] | None = None,
     ) -> None:
         super().__init__(reduction=LossReduction(reduction).value)
         if alpha < 0 or evidence_weight < 0:
             raise ValueError(f"alpha, evidence_weight: expected 0 or more, got {alpha}, {evidence_weight}")
+        if classification is not None and (class_weights is not None or label_smoothing > 0):
+            raise ValueError("class_weights, label_smoothing: expected none with a classification loss of its own")
         self.alpha = alpha
+        self.classification = classification
         self.evidence_weight = evidence_weight
         self.label_smoothing = label_smoothing
         self.consistency = ConsistencyLoss(divergence, witness, reduction="none")
@@ -78,16 +84,25 @@ class DualDecompositionLoss(_Loss):
         logits = output["logits"] if isinstance(output, dict) else output
         if logits.dtype in (torch.float16, torch.bfloat16):  # from a network under autocast, when the loss is not
             logits = logits.float()
+        per_sample = self._classify(logits, target)
+        if self.alpha > 0:
+            per_sample = per_sample + self.alpha * self.consistency(output)
+        if self.evidence_weight > 0:
+            per_sample = per_sample + self.evidence_weight * self.evidence(output, target)
+        return reduce_loss(per_sample, self.reduction)
+
+    def _classify(self, logits: torch.Tensor, target: torch.Tensor) -> torch.Tensor:
+        if self.classification is not None:
+            per_sample = self.classification(logits, target)
+            if per_sample.shape != logits.shape[:1]:
+                got = tuple(per_sample.shape)
+                raise ValueError(f"classification: expected a loss with reduction='none', shape (B,), got shape {got}")
+            return per_sample
         weights = None if self.class_weights is None else self.class_weights.to(logits)
-        per_sample = cross_entropy(
+        return cross_entropy(
             logits,
             class_indices(target, logits.shape[1]),
             weight=weights,
             label_smoothing=self.label_smoothing,
             reduction="none",
         )
-        if self.alpha > 0:
-            per_sample = per_sample + self.alpha * self.consistency(output)
-        if self.evidence_weight > 0:
-            per_sample = per_sample + self.evidence_weight * self.evidence(output, target)
-        return reduce_loss(per_sample, self.reduction)

@@ -19,7 +19,7 @@ from monai.utils import LossReduction
 from torch.nn.functional import binary_cross_entropy_with_logits
 from torch.nn.modules.loss import _Loss
 
-from monai_dd.losses.levels import class_indices, map_levels
+from monai_dd.losses.levels import check_labels, class_indices, map_levels
 from monai_dd.losses.reduction import reduce_loss
 
 __all__ = ["EvidenceLoss", "compute_evidence"]
@@ -38,35 +38,44 @@ class EvidenceLoss(_Loss):
     """Binary cross-entropy of each level's evidence against the label "any finding", mean over levels.
 
     Softmax does not see the sign of what it weighs: attention may collect evidence for "normal" and classify well.
-    This loss makes high potential mean a finding. Classes other than ``normal_class`` are findings.
+    This loss makes high potential mean a finding. Classes other than ``normal_class`` are findings; where an image may
+    have several labels, every label is one.
 
     Args:
-        normal_class: index of the class without a finding.
+        normal_class: index of the class without a finding; ``None`` for images with any number of labels.
         reduction: ``mean``, ``sum`` or ``none`` (one number for each sample).
 
     Raises:
         ValueError: for a negative ``normal_class``.
     """
 
-    def __init__(self, normal_class: int = 0, reduction: LossReduction | str = LossReduction.MEAN) -> None:
+    def __init__(self, normal_class: int | None = 0, reduction: LossReduction | str = LossReduction.MEAN) -> None:
         super().__init__(reduction=LossReduction(reduction).value)
-        if normal_class < 0:
+        if normal_class is not None and normal_class < 0:
             raise ValueError(f"normal_class: expected a class index, got {normal_class}")
         self.normal_class = normal_class
 
     def forward(self, output: dict[str, torch.Tensor], target: torch.Tensor) -> torch.Tensor:
-        """Return the loss of a network's dictionary and a target ``(B,)``, ``(B, 1)`` or one-hot ``(B, K)``.
+        """Return the loss of a network's dictionary and a target.
+
+        Args:
+            output: dictionary of :class:`~monai_dd.networks.nets.AttentionClassifier`.
+            target: ``(B,)``, ``(B, 1)`` or one-hot ``(B, K)``; zeros and ones ``(B, K)`` for any number of labels.
 
         Raises:
             ValueError: when ``output`` holds no potentials or too few classes, or for a target of another shape.
         """
         potentials = map_levels(output, "phi")
-        num_classes = output["logits"].shape[1]
-        if self.normal_class >= num_classes:
-            raise ValueError(f"normal_class: expected one of {num_classes} classes, got {self.normal_class}")
-        finding = class_indices(target, num_classes) != self.normal_class
+        finding = self._finding(target, output["logits"].shape[1])
         evidence = torch.stack([compute_evidence(phi) for phi in potentials])
         per_level = binary_cross_entropy_with_logits(
             evidence, finding.to(evidence).expand_as(evidence), reduction="none"
         )
         return reduce_loss(per_level.mean(0), self.reduction)
+
+    def _finding(self, target: torch.Tensor, num_classes: int) -> torch.Tensor:
+        if self.normal_class is None:
+            return (check_labels(target, num_classes) > 0).any(1)
+        if self.normal_class >= num_classes:
+            raise ValueError(f"normal_class: expected one of {num_classes} classes, got {self.normal_class}")
+        return class_indices(target, num_classes) != self.normal_class

@@ -14,7 +14,7 @@ from __future__ import annotations
 
 import torch
 
-__all__ = ["class_indices", "map_levels"]
+__all__ = ["check_labels", "class_indices", "map_levels"]
 
 
 def map_levels(output: dict[str, torch.Tensor], prefix: str) -> list[torch.Tensor]:
@@ -46,3 +46,16 @@ def class_indices(target: torch.Tensor, num_classes: int) -> torch.Tensor:
     if target.dim() == 1 or (target.dim() == 2 and target.shape[1] == 1):
         return target.reshape(-1).long()
     raise ValueError(f"target: expected (B,), (B, 1) or one-hot (B, {num_classes}), got {tuple(target.shape)}")
+
+
+def check_labels(target: torch.Tensor, num_classes: int) -> torch.Tensor:
+    """Return the target ``(B, K)`` of images with any number of labels.
+
+    Raises:
+        ValueError: for a target of another shape, or with other values than zeros and ones.
+    """
+    if target.dim() != 2 or target.shape[1] != num_classes:
+        raise ValueError(f"target: expected (B, {num_classes}), got {tuple(target.shape)}")
+    if not bool(((target == 0) | (target == 1)).all()):
+        raise ValueError("target: expected zeros and ones, got other values")
+    return target

@@ -17,7 +17,7 @@ from monai.utils import LossReduction
 from torch.nn.functional import binary_cross_entropy_with_logits, cross_entropy, log_softmax, logsigmoid, one_hot
 from torch.nn.modules.loss import _Loss
 
-from monai_dd.losses.levels import class_indices
+from monai_dd.losses.levels import check_labels, class_indices
 from monai_dd.losses.reduction import reduce_loss
 from monai_dd.utils.enums import AttentionKeys, PatchKeys
 
@@ -112,7 +112,7 @@ class LossAttentionLoss(_Loss):
         logits = _widen(output[AttentionKeys.LOGITS] if isinstance(output, dict) else output)
         num_classes = logits.shape[1]
         if self.multi_label:
-            labels = _check_labels(target, logits)
+            labels = check_labels(target, num_classes).to(logits)
             per_sample = binary_cross_entropy_with_logits(logits, labels, reduction="none").sum(1)
         else:
             classes = class_indices(target, num_classes)
@@ -135,11 +135,3 @@ def _patches(output: dict[str, torch.Tensor] | torch.Tensor) -> tuple[torch.Tens
         got = sorted(output) if isinstance(output, dict) else type(output).__name__
         raise ValueError(f"expected the dictionary of a network with return_attention=True holding {names}, got {got}")
     return _widen(output[names[0]]), _widen(output[names[1]])
-
-
-def _check_labels(target: torch.Tensor, logits: torch.Tensor) -> torch.Tensor:
-    if target.shape != logits.shape:
-        raise ValueError(f"target: expected (B, K) {tuple(logits.shape)}, got {tuple(target.shape)}")
-    if not bool(((target == 0) | (target == 1)).all()):
-        raise ValueError("target: expected zeros and ones, got other values")
-    return target.to(logits)

@@ -35,7 +35,7 @@ FIGURE_SUFFIXES = (".png", ".pdf", ".svg")
 _RUNS = "files explanations.csv, or folders in which they are looked for, at any depth"
 
 
-def _write(output: str, write: Callable[[Path], None]) -> None:
+def _write(output: str, write: Callable[[Path], object]) -> None:
     """Write to a temporary name beside ``output`` and rename it: what stands there is whole."""
     path = Path(output)
     if not path.parent.is_dir():
@@ -75,7 +75,7 @@ def _tables(args: argparse.Namespace) -> None:
     if args.output is None:
         sys.stdout.write(text)
     else:
-        _write(args.output, lambda path: path.write_text(text, encoding="utf-8", newline="\n") and None)
+        _write(args.output, lambda path: path.write_text(text, encoding="utf-8", newline="\n"))
 
 
 def _curves(args: argparse.Namespace) -> None:

@@ -12,6 +12,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple
@@ -122,6 +123,8 @@ def _labels(run: Run) -> np.ndarray:
 def explanation_rows(runs: Iterable[Run]) -> list[Row]:
     """One row for each explainer of each variant: controls, explanations of the baseline, then networks with their own.
 
+    A run in which no image has a value of a metric is no run of that metric.
+
     Raises:
         ValueError: see :func:`summarize_explanations`.
     """
@@ -129,7 +132,8 @@ def explanation_rows(runs: Iterable[Run]) -> list[Row]:
     for run in runs:
         for key, measured in summarize_explanations(run).items():
             row = rows.setdefault((run.variant, key.explainer), Row(run.variant, key.explainer))
-            row.measured.setdefault((key.level, key.metric), {})[run.seed] = measured
+            if not math.isnan(measured.value):
+                row.measured.setdefault((key.level, key.metric), {})[run.seed] = measured
     return sorted(rows.values(), key=lambda row: row_order(row.variant, row.explainer))
 
 

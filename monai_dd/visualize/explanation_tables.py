@@ -15,6 +15,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+from monai_dd.utils.checks import check_option
 from monai_dd.visualize.explanation_rows import Measured, Row
 from monai_dd.visualize.explanations import NETWORK
 from monai_dd.visualize.published import BRATS, FDG, Published, published_number
@@ -53,11 +54,6 @@ class Line:
     level: str
     cells: Sequence[Cell]
 
-    @property
-    def seeds(self) -> set[int]:
-        """Seeds of the runs behind the line."""
-        return {seed for cell in self.cells if isinstance(cell, Mapping) for seed in cell}
-
 
 @dataclass(frozen=True)
 class Table:
@@ -92,6 +88,10 @@ _AREA = (
     "a way it does not say; compare the order"
 )
 _SOURCE = "paper: Ron et al., ICML 2022, as printed"
+_CLASS = (
+    "methods that depend on a class explain the label in the paper; in the bundles they explain the predicted class "
+    "(FDG PET) or the tumor (brain MRI), which is the label of every image with a mask"
+)
 _BLOCKS = "the paper's block 3 stands at fine, its block 4 at coarse"
 TABLES: Mapping[str, _Plan] = {
     "1": _Plan(
@@ -100,7 +100,7 @@ TABLES: Mapping[str, _Plan] = {
         (FDG,),
         levels="columns",
         notes=(_ONE,),
-        paper_notes=(_SOURCE, _BLOCKS, _AREA),
+        paper_notes=(_SOURCE, _BLOCKS, _CLASS, _AREA),
     ),
     "2": _Plan(
         "overlap of explanations with the mask",
@@ -115,7 +115,7 @@ TABLES: Mapping[str, _Plan] = {
         },
         (BRATS,),
         notes=(_ONE,),
-        paper_notes=(_SOURCE, _BLOCKS),
+        paper_notes=(_SOURCE, _BLOCKS, _CLASS),
     ),
     "3": _Plan(
         "accuracy and number of parameters of networks",
@@ -146,8 +146,11 @@ def explanation_table(name: str, rows: Sequence[Row]) -> Table:
 
     Metrics without values of ours are left out, and a column of the paper where none of our rows corresponds to its;
     the table has no lines when no row has a value for it.
+
+    Raises:
+        ValueError: for a name that is not there.
     """
-    plan = TABLES[name]
+    plan = TABLES[check_option("name", name, TABLES)]
     rows = [row for row in rows if (row.explainer == NETWORK) == (plan.levels == "none")]
     metrics = _expand(plan.metrics, rows)
     levels = (

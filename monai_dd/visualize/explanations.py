@@ -68,6 +68,7 @@ class Run:
     seed: int
     _numbers: dict[str, int] = field(default_factory=dict)
     _values: dict[Key, _Values] = field(default_factory=dict)
+    _network: set[tuple[Key, int, float]] = field(default_factory=set)
 
     def __str__(self) -> str:
         """For messages."""
@@ -82,11 +83,14 @@ class Run:
         return iter(self._values)
 
     def add(self, key: Key, image: str, value: float) -> None:
-        """Append the value of an image."""
-        if key not in self._values:
-            self._values[key] = _Values()
-        values = self._values[key]
-        values.images.append(self._numbers.setdefault(image, len(self._numbers)))
+        """Append the value of an image; what every file of a run says again of the network is taken once."""
+        number = self._numbers.setdefault(image, len(self._numbers))
+        if key.explainer == NETWORK:
+            if (key, number, value) in self._network:
+                return
+            self._network.add((key, number, value))
+        values = self._values.setdefault(key, _Values())
+        values.images.append(number)
         values.values.append(value)
 
     def values(self, key: Key) -> np.ndarray:
@@ -127,7 +131,8 @@ def read_explanations(paths: Iterable[str | Path]) -> list[Run]:
     """Read the files among ``paths`` and all ``explanations.csv`` in the folders among them and below.
 
     Returns:
-        runs in the order in which they were met; files of the same variant and seed are one run.
+        runs in the order in which they were met; files of the same variant and seed are one run, and each of them may
+        say the same of its network again.
 
     Raises:
         ValueError: one line for paths that are not there, columns that are missing, lines that are cut off, values
@@ -176,7 +181,7 @@ def _add(line: Sequence[str], runs: dict[tuple[str, str], Run], name: str, numbe
         raise ValueError(f"{where}: value: expected a finite number or nan, got {text!r}")
     run = runs.get((variant, seed))
     if run is None:
-        if not variant or not re.fullmatch(r"-?(0|[1-9]\d*)", seed):
+        if not variant or not re.fullmatch(r"0|-?[1-9][0-9]*", seed):
             raise ValueError(f"{where}: expected a variant and a whole number as its seed, got {variant!r}, {seed!r}")
         run = runs[(variant, seed)] = Run(variant, int(seed))
     key = Key(explainer, level, metric)

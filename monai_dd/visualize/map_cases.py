@@ -28,6 +28,10 @@ from monai_dd.visualize.row_names import in_paper_protocol, row_name
 
 __all__ = ["Case", "CaseMap", "read_cases"]
 
+# entries of case.json
+_REQUIRED = {"image": str, "variant": str, "seed": int}
+_OPTIONAL = {"label": int, "predicted": int, "class_names": list}
+_WORDS = {str: "a string", int: "a whole number", list: "a list of strings"}
 _MAP = re.compile(r"(.+)_(fine|coarse|level\d+|image)\.nii\.gz")
 
 
@@ -136,9 +140,16 @@ def _read(file: Path) -> dict:
         info = json.loads(file.read_text(encoding="utf-8"))
     except ValueError as error:
         raise ValueError(f"{file}: expected JSON in UTF-8") from error
-    missing = {"image", "variant", "seed"} - set(info if isinstance(info, dict) else ())
+    missing = _REQUIRED.keys() - (info if isinstance(info, dict) else ())
     if missing:
         raise ValueError(f"{file}: expected image, variant and seed; missing {sorted(missing)}")
+    for name, kind in (_REQUIRED | _OPTIONAL).items():
+        value = info.get(name)
+        if value is None and name in _OPTIONAL:
+            continue
+        # the type alone is printed: an identifier may be a patient's
+        if type(value) is not kind or (kind is list and not all(isinstance(item, str) for item in value)):
+            raise ValueError(f"{file}: {name}: expected {_WORDS[kind]}, got {type(value).__name__}")
     return info
 
 

@@ -12,6 +12,7 @@
 
 from __future__ import annotations
 
+import zlib
 from collections.abc import Hashable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,6 +20,7 @@ from pathlib import Path
 import nibabel
 import numpy as np
 from nibabel.filebasedimages import ImageFileError
+from nibabel.spatialimages import HeaderDataError
 
 from monai_dd.visualize.map_cases import Case, CaseMap
 
@@ -55,10 +57,12 @@ def read_plane(case: Case, maps: Mapping[Hashable, CaseMap]) -> Plane:
     where there is no mask; maps are made relative before their slice is taken.
 
     Raises:
-        ValueError: one line for a file that is no NIfTI image of two or three axes, a map of other axes than the
-            image, and maps with negative or not finite values.
+        ValueError: one line for a file that is no NIfTI image of two or three axes, pixels without a size, a map of
+            other axes than the image, and maps with negative or not finite values.
     """
     image, spacing = _read(case.image)
+    if not (np.isfinite(spacing[:2]).all() and spacing[:2].min() > 0):
+        raise ValueError(f"{case.image}: expected pixels of positive size, got {spacing[:2].tolist()} mm")
     mask = None if case.mask is None else _read(case.mask)[0] > 0
     if mask is not None and mask.ndim != image.ndim:
         raise ValueError(f"{case.mask}: expected {image.ndim} axes as the image has, got {mask.ndim}")
@@ -84,7 +88,7 @@ def _read(path: Path) -> tuple[np.ndarray, np.ndarray]:
     try:
         image = nibabel.load(path)
         values = np.asarray(image.dataobj, dtype=np.float64)
-    except (ImageFileError, EOFError, OSError) as error:
+    except (ImageFileError, HeaderDataError, EOFError, OSError, ValueError, zlib.error) as error:
         raise ValueError(f"{path}: expected a NIfTI file, it cannot be read") from error
     while values.ndim > 2 and values.shape[-1] == 1:
         values = values[..., 0]

@@ -15,15 +15,17 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from monai_dd.visualize.explanations import NETWORK
-from monai_dd.visualize.published import published_method
 
-__all__ = ["in_paper_protocol", "row_name", "row_order", "sort_levels"]
+__all__ = ["EXPLAINERS", "in_paper_protocol", "row_name", "row_order", "sort_levels"]
 
-# controls, what explains any network, what explains the transformer, what networks say themselves
-_EXPLAINERS = (
+# controls, and what explains a network from outside
+_OTHERS = (
     *("random", "gaussian", "smoothed_intensity", "gradient_x_input", "integrated_gradients", "deeplift", "lrp"),
-    *("occlusion", "gradcam", "hirescam", "vit_rollout", "vit_attention"),
+    *("occlusion", "gradcam", "hirescam", "vit_rollout"),
 )
+_OWN = ("vit_attention", "attention", "patch_attention", NETWORK)  # what networks say themselves
+_PROGRAM = ("consistent", "cvx")  # the convex program on their maps, in closed form and solved
+EXPLAINERS = (*_OTHERS, *_OWN, *_PROGRAM)
 _VARIANTS = (
     *("baseline", "vit", "tau_fine_gated", "tau_coarse_gated", "unconstrained_gated", "cvx", "kl_fine_coarse_gated"),
     *("kl_coarse_fine_gated", "dual_gated", "unconstrained", "dual", "exact"),
@@ -40,7 +42,7 @@ def row_name(variant: str, explainer: str) -> str:
         return "cvx"
     if explainer == "attention" and variant == "cvx":
         return "cvx: closed form"
-    if explainer in ("attention", NETWORK):
+    if explainer in ("attention", "patch_attention", NETWORK):
         return variant
     if variant == "vit":
         explainer = explainer.removeprefix("vit_")
@@ -48,18 +50,26 @@ def row_name(variant: str, explainer: str) -> str:
 
 
 def row_order(variant: str, explainer: str) -> tuple:
-    """Key that sorts rows; names that are not known come last, by the alphabet."""
-    place = len(_EXPLAINERS) if explainer not in _EXPLAINERS else _EXPLAINERS.index(explainer)
-    if explainer in ("attention", "consistent", "cvx", NETWORK):
-        place = len(_EXPLAINERS) + 1  # what networks say themselves: together, by the order of the variants
+    """Key that sorts rows: what explains networks from outside, then what they say themselves, by the variants' order.
+
+    Names that are not known come last in their part, by the alphabet.
+    """
+    if explainer in _OTHERS:
+        place = _OTHERS.index(explainer)
+    else:
+        place = len(_OTHERS) + (explainer in EXPLAINERS)
     rank = _VARIANTS.index(variant) if variant in _VARIANTS else len(_VARIANTS)
     return place, rank, variant, explainer
 
 
 def in_paper_protocol(variant: str, explainer: str) -> bool:
-    """Whether the paper compares such a row: explanations of the baseline, and what other networks say themselves."""
-    own = ("attention", "cvx", "vit_attention", "vit_rollout", NETWORK)
-    return variant == "baseline" or explainer in own or published_method(variant, explainer) != ""
+    """Whether the paper compares such a row: explanations of the baseline, and what other networks say themselves.
+
+    It solves the program for one network, ``unconstrained_gated``.
+    """
+    if explainer in _PROGRAM:
+        return variant == "unconstrained_gated"
+    return variant == "baseline" or explainer in _OWN
 
 
 def sort_levels(levels: Iterable[str]) -> list[str]:

@@ -14,15 +14,15 @@ from __future__ import annotations
 
 import csv
 import io
-import math
 import re
 from collections.abc import Callable, Mapping, Sequence
 
 import numpy as np
 
-from monai_dd.visualize.explanation_tables import Cell, Column, Line, Table
+from monai_dd.visualize.explanation_rows import Measured
+from monai_dd.visualize.explanation_tables import Cell, Column, Table
 from monai_dd.visualize.published import Published
-from monai_dd.visualize.tables import _mean_and_sd, format_table
+from monai_dd.visualize.tables import format_table, mean_and_sd
 
 __all__ = ["FORMATS", "escape_latex", "to_csv", "to_latex", "to_markdown"]
 
@@ -43,7 +43,7 @@ _LATEX |= {"τ": r"$\tau$", "→": r"$\to$", "<": r"\textless{}", ">": r"\textgr
 def _text(cell: Cell, column: Column) -> str:
     if isinstance(cell, Published):
         return str(cell)
-    return "" if cell is None else _mean_and_sd([m.value for m in cell.values()], column.scale)
+    return "" if cell is None else mean_and_sd([m.value for m in cell.values()], column.scale)
 
 
 def _texts(table: Table) -> list[list[str]]:
@@ -54,14 +54,19 @@ def _texts(table: Table) -> list[list[str]]:
     for line in table.lines:
         start = [line.level] * table.levels_in_lines + [line.row.name] + [line.row.method] * paper
         cells = [_text(cell, column) for cell, column in zip(line.cells, table.columns)]
-        texts.append([*start, str(len(line.seeds)), _images(table, line), *cells])
+        ours = [pair for pair in zip(table.columns, line.cells) if isinstance(pair[1], Mapping)]
+        images = [count for column, cell in ours for count in _images(column, cell)]
+        texts.append([*start, _span([len(cell) for _, cell in ours]), _span(images), *cells])
     return texts
 
 
-def _images(table: Table, line: Line) -> str:
-    """Number of images behind the values, least and most where they differ; a number of parameters has none."""
-    pairs = [pair for pair in zip(table.columns, line.cells) if pair[0].metric != "parameters"]
-    counts = {m.images for _, cell in pairs if isinstance(cell, Mapping) for m in cell.values()}
+def _images(column: Column, cell: Mapping[int, Measured]) -> list[int]:
+    """Numbers of images behind a cell; a number of parameters has none."""
+    return [] if column.metric == "parameters" else [m.images for m in cell.values()]
+
+
+def _span(counts: Sequence[int]) -> str:
+    """Least and most, once where they are equal."""
     return "-".join(map(str, sorted({min(counts), max(counts)}))) if counts else ""
 
 
@@ -126,24 +131,18 @@ def to_csv(tables: Sequence[Table]) -> str:
                     continue
                 level = line.level if column.level is None else column.level
                 printed = [
-                    (other.dataset, *number)
+                    (other.dataset, number.mean, "" if number.sd is None else number.sd)
                     for other, number in pairs
                     if isinstance(number, Published) and (other.metric, other.level) == (column.metric, column.level)
                 ]
                 values = column.scale * np.array([m.value for m in cell.values()])
                 start = [table.name, line.row.name, line.row.method, level, column.metric]
                 unit = "million" if column.metric == "parameters" else "percent"
-                numbers = [_number(values.mean()), _number(values.std(ddof=1)) if len(values) > 1 else "", len(values)]
+                sd = f"{values.std(ddof=1):.6g}" if len(values) > 1 else ""
+                ours = [f"{values.mean():.6g}", sd, len(values), _span(_images(column, cell))]
                 for paper in printed or [("", "", "")]:
-                    end = ["" if part is None else part for part in paper]
-                    writer.writerow(
-                        [*start, unit, *numbers, _images(Table("", "", [column], []), Line(line.row, "", [cell])), *end]
-                    )
+                    writer.writerow([*start, unit, *ours, *paper])
     return stream.getvalue()
-
-
-def _number(value: float) -> str:
-    return "" if math.isnan(value) else f"{value:.6g}"
 
 
 FORMATS: Mapping[str, Callable[[Sequence[Table]], str]] = {"md": to_markdown, "csv": to_csv, "latex": to_latex}

@@ -20,7 +20,7 @@ from pathlib import Path
 
 import numpy as np
 
-__all__ = ["COLUMNS", "format_table", "read_runs", "summarize_runs"]
+__all__ = ["COLUMNS", "format_table", "mean_and_sd", "read_runs", "summarize_runs"]
 
 Runs = dict[str, dict[str, list[float]]]
 # title of a column and the metric in it
@@ -50,7 +50,7 @@ def read_runs(path: str | Path) -> Runs:
     instance, becomes the metric ``pixel_ap_fine`` of a row of its own, ``baseline: gradcam``.
 
     Raises:
-        ValueError: when the file or one of the columns is not there.
+        ValueError: one line when the file or one of the columns is not there, or a line has no number.
     """
     path = Path(path)
     if not path.is_file():
@@ -64,15 +64,19 @@ def read_runs(path: str | Path) -> Runs:
                 f"{path.name}: expected the columns variant, seed, metric, value; missing {sorted(missing)}"
             )
         for line in reader:
-            row, metric = line["variant"], line["metric"].removeprefix("val_")
+            try:
+                row, metric, value = line["variant"], line["metric"].removeprefix("val_"), float(line["value"])
+            except (AttributeError, TypeError, ValueError):
+                where = f"{path.name}, line {reader.line_num}"
+                raise ValueError(f"{where}: expected a variant, a seed, a metric and a number") from None
             rival = _RIVAL.fullmatch(metric)
             if rival:
                 kind, explainer, level = rival.groups()
                 row = f"{row}: {explainer.replace('_', ' ')}"
                 for suffix in [level] if level else ["_fine", "_coarse"]:  # a control has one map for both levels
-                    runs.setdefault(row, {}).setdefault(kind + suffix, []).append(float(line["value"]))
+                    runs.setdefault(row, {}).setdefault(kind + suffix, []).append(value)
             else:
-                runs.setdefault(row, {}).setdefault(metric, []).append(float(line["value"]))
+                runs.setdefault(row, {}).setdefault(metric, []).append(value)
     return runs
 
 
@@ -85,11 +89,12 @@ def summarize_runs(runs: Runs, columns: Mapping[str, str] = COLUMNS, scale: floa
     table = [["variant", "runs", *used]]
     for name, values in runs.items():
         count = max(len(v) for v in values.values())
-        table.append([name, str(count), *(_mean_and_sd(values.get(metric, []), scale) for metric in used.values())])
+        table.append([name, str(count), *(mean_and_sd(values.get(metric, []), scale) for metric in used.values())])
     return table
 
 
-def _mean_and_sd(values: Sequence[float], scale: float) -> str:
+def mean_and_sd(values: Sequence[float], scale: float) -> str:
+    """Text ``mean ± standard deviation`` (n - 1) of values times ``scale``; ``-`` where the mean is not a number."""
     if not values:
         return ""
     mean = scale * float(np.mean(values))

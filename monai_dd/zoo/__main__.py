@@ -71,7 +71,8 @@ def main(argv: list[str] | None = None) -> int:
         required=True,
         metavar="VARIANT[:WEIGHTS_OF][+OVERLAY...]",
         help="overlays in the order in which they run, the baseline first; behind ':' the variant whose weights are "
-        "evaluated instead of training; behind '+' overlays for its evaluation",
+        "evaluated instead of training; behind '+' overlays for its evaluation; in quotes also options of this row "
+        "alone, which are in its name: 'variant_dual --loss#alpha 1'",
     )
     runs.add_argument("--seeds", nargs="+", type=int, default=[0, 1, 2], help="seeds (default: 0 1 2)")
     runs.add_argument("--overlays", nargs="*", default=[], help="configurations behind the variant, in order")

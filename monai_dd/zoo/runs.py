@@ -17,6 +17,7 @@ from __future__ import annotations
 
 import csv
 import os
+import shlex
 import subprocess
 import sys
 from collections.abc import Sequence
@@ -38,23 +39,34 @@ class RunSpec:
         variant: overlay of the variant, such as ``variant_exact``.
         weights_of: variant whose weights are evaluated; this one is then not trained.
         extra: overlays that go over its evaluation only.
+        options: further options of this row alone, each a name such as ``--loss#gamma`` followed by its value.
     """
 
     variant: str
     weights_of: str | None = None
     extra: tuple[str, ...] = ()
+    options: tuple[str, ...] = ()
 
     @classmethod
     def parse(cls, text: str) -> RunSpec:
-        """Read ``VARIANT[:WEIGHTS_OF][+OVERLAY...]``."""
-        name, *extra = text.split("+")
+        """Read ``VARIANT[:WEIGHTS_OF][+OVERLAY...]``, with options behind it such as ``--loss#gamma 0``.
+
+        Raises:
+            ValueError: for options that are not pairs of ``--name`` and value.
+        """
+        configurations, *options = shlex.split(text)
+        if len(options) % 2 or not all(option.startswith("--") for option in options[::2]):
+            raise ValueError(f"variants: expected options as --name value behind {configurations!r}, got {options}")
+        name, *extra = configurations.split("+")
         variant, _, weights_of = name.partition(":")
-        return cls(variant, weights_of or None, tuple(extra))
+        return cls(variant, weights_of or None, tuple(extra), tuple(options))
 
     @property
     def name(self) -> str:
-        """Name of the row: the variant without its prefix."""
-        return self.variant.removeprefix("variant_")
+        """Name of the row: the variant without its prefix, and its own options, as in ``loss_attention,gamma=0``."""
+        pairs = zip(self.options[::2], self.options[1::2])
+        own = "".join(f",{option.split('#')[-1].lstrip('-')}={value}" for option, value in pairs)
+        return self.variant.removeprefix("variant_") + own.replace(os.sep, "_")
 
 
 def run_variants(
@@ -102,7 +114,7 @@ def run_variants(
     for seed, spec in tqdm(steps, desc="runs", unit="run", disable=not progress):
         models, folder = out / f"seed{seed}" / "models", out / f"seed{seed}" / spec.name
         source = RunSpec(spec.weights_of).name if spec.weights_of else spec.name
-        flags = ["--seed", str(seed), "--model_name", f"{source}.pt", *options]
+        flags = ["--seed", str(seed), "--model_name", f"{source}.pt", *options, *spec.options]
         if spec.weights_of is None:
             _bundle_run(root, ["train", spec.variant, *overlays], [*flags, "--resume", "True"], models, folder)
         if not (models / f"{source}.pt").is_file():

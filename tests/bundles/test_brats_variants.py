@@ -40,13 +40,18 @@ from tests.bundles.setting import (
 )
 
 EXACT = ("variant_exact", "variant_cvx", "variant_four_level")  # agreement holds for every image, trained or not
+PATCHES = (
+    *("variant_mean_pooling", "variant_attention_pooling", "variant_gated_attention", "variant_loss_attention"),
+    *("variant_loss_attention_capsule", "variant_dynamic_routing"),
+)
 # one map under both names
-ONE_MAP = ("variant_baseline", "variant_vit", "variant_tau_fine_gated", "variant_tau_coarse_gated")
+ONE_MAP = ("variant_baseline", "variant_vit", "variant_tau_fine_gated", "variant_tau_coarse_gated", *PATCHES)
 LEVELS = ("fine", "coarse")
 METRICS = {
     *("val_balanced_accuracy", "val_auc", "val_auc_blanked", "val_consistency_gap"),
     *(f"val_{metric}_{level}" for metric in ("pixel_ap", "pointing", "entropy") for level in LEVELS),
 }
+PATCH_METRICS = {"val_patch_precision", "val_patch_recall", "val_patch_f_score", "val_localization_ap"}
 RIVALS = [*(f"{cam}_{level}" for cam in ("gradcam", "hirescam") for level in LEVELS)]
 CONTROLS = ["random", "gaussian", "smoothed_intensity"]
 
@@ -142,15 +147,31 @@ class TestOverlays(InFolder):
         for name in CONTROLS:
             self.assertEqual(metrics[f"val_pixel_ap_{name}"], again[f"val_pixel_ap_{name}"])
 
-    def test_recipe_chooses_its_schedule_by_the_network(self):
-        for variant, epochs, rate in (
-            ("variant_baseline", 40, 0.004),
-            ("variant_vit", 40, 0.004),
-            ("variant_exact", 12, 0.001),
-        ):
-            config = parser("train", variant, "recipe", root=BRATS, embed_dim=8)
-            self.assertEqual(config.get_parsed_content("epochs"), epochs)
-            self.assertEqual(config.get_parsed_content("learning_rate"), rate)
+    @parameterized.expand(PATCHES)
+    def test_patches(self, variant):
+        _run("train", variant, work=self.work)
+        workflow = _run("train", "evaluate", "evaluate_patches", variant, work=self.work)
+        metrics = read_metrics(self.work / "eval" / "metrics.csv")
+        self.assertEqual(set(metrics), METRICS | PATCH_METRICS)
+        got = workflow.parser.get_parsed_content
+        # what loss-based attention selects is what its own threshold leaves
+        self.assertEqual(got("patch_xi"), 0.0 if "loss_attention" in variant else 0.1)
+        (output,) = got("validate#evaluator").state.output[:1]
+        self.assertEqual(output["patch_weights"].shape, (1, 4, 4))  # of 32 pixels, every 16, on 64x64
+
+    @parameterized.expand(
+        [
+            ("variant_baseline", {}, 40, 0.004),
+            ("variant_vit", {}, 40, 0.004),
+            ("variant_exact", {}, 12, 0.001),
+            ("variant_loss_attention", {}, 40, 0.004),
+            ("variant_loss_attention", {"init_name": "baseline.pt"}, 12, 0.001),
+        ]
+    )
+    def test_recipe_is_shorter_when_it_fine_tunes(self, variant, options, epochs, rate):
+        config = parser("train", variant, "recipe", root=BRATS, embed_dim=8, **options)
+        self.assertEqual(config.get_parsed_content("epochs"), epochs)
+        self.assertEqual(config.get_parsed_content("learning_rate"), rate)
 
     @parameterized.expand(["variant_baseline", "variant_exact"])
     def test_recipe_trains(self, variant):

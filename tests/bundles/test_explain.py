@@ -27,7 +27,7 @@ from parameterized import parameterized
 from monai_dd.data.datalists import load_datalist
 from monai_dd.explain import CompletenessWarning
 from monai_dd.visualize.__main__ import main as visualize
-from tests.bundles.setting import BRATS, FDG, InFolder, launch, phantoms, run
+from tests.bundles.setting import BRATS, FDG, InFolder, launch, phantoms, run, variants_of
 
 EXPLAIN = ("train", "evaluate", "explain")
 MASKED = {FDG: ("evaluate_localization",), BRATS: ()}
@@ -38,11 +38,12 @@ ONE_LEVEL = ["occlusion", "random", "gaussian", "smoothed_intensity"]
 OWN = {
     "variant_baseline": {*((n, level) for n in ("deeplift", "lrp", *BOTH_LEVELS) for level in LEVELS)},
     "variant_unconstrained": {*((n, level) for n in ("attention", "consistent", *BOTH_LEVELS) for level in LEVELS)},
+    "variant_loss_attention": {("patch_attention", "image"), *((n, level) for n in BOTH_LEVELS for level in LEVELS)},
     "variant_vit": {("vit_attention", "image"), ("vit_rollout", "image")},
 }
 LOCALIZATION = {"pixel_ap", "iou_0.975", "iou_0.95", "iou_0.9", "rank", "pointing", "mass"}
 CURVES = {"perturbation_0.00", "perturbation_0.50", "perturbation_1.00", "perturbation_auc"}
-CASES = [(f"{root.name}_{variant}", root, variant) for root in (BRATS, FDG) for variant in OWN]
+CASES = [(f"{root.name}_{v}", root, v) for root in (BRATS, FDG) for v in OWN if v in variants_of(root)]
 
 
 def _rows(folder: Path) -> list[dict[str, str]]:

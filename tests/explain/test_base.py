@@ -74,6 +74,11 @@ class TestContract(unittest.TestCase):
         with self.assertRaisesRegex(ValueError, "^image: expected [^\n]*, got [^\n]*$"):
             _explainer(kind, options)(torch.zeros(shape))
 
+    @parameterized.expand(CONTROLS + OF_NETWORKS)
+    def test_no_image(self, kind, options):
+        with self.assertRaisesRegex(ValueError, "^image: expected one image or more, got an empty batch$"):
+            _explainer(kind, options)(torch.zeros(0, 1, 16, 16))
+
     @parameterized.expand(OF_NETWORKS)
     def test_classes(self, kind, options):
         explainer, image = _explainer(kind, options), _image(2)

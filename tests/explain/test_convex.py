@@ -18,7 +18,7 @@ from unittest import mock
 import torch
 from parameterized import parameterized
 
-from monai_dd.explain import AttentionExplainer, ConvexProgram
+from monai_dd.explain import AttentionExplainer, ConvexProgram, UnsuitedError
 from monai_dd.explain import convex as module
 from tests.networks.nets.variants import build
 
@@ -30,7 +30,9 @@ def _image(batch=2):
 
 
 class TestConvexProgram(unittest.TestCase):
-    @parameterized.expand([("unconstrained_gated", None), ("unconstrained", None), ("dual", None), ("exact", FOUR)])
+    @parameterized.expand(
+        [("unconstrained_gated", None), ("unconstrained", None), ("dual", None), ("unconstrained", FOUR)]
+    )
     def test_is_the_closed_form(self, name, attend):
         network, _ = build(name, 2, "unet", 16, **({"attend": attend} if attend else {}))
         for level in ConvexProgram(network).levels:
@@ -59,9 +61,15 @@ class TestConvexProgram(unittest.TestCase):
         with stopped, self.assertRaisesRegex(ValueError, "^convex program: 2 of 2 not solved, Ipopt says Maximum_It"):
             explainer(_image())
 
-    def test_refuses_a_network_with_one_map(self):
-        with self.assertRaisesRegex(ValueError, r"^network: expected two attended stages or more, got \['block3'\]$"):
-            ConvexProgram(build("tau_fine_gated", 2, "unet", 16)[0])
+    @parameterized.expand(
+        [
+            ("exact", "expected levels to make consistent, those of consistency 'exact' agree already"),
+            ("tau_fine_gated", r"expected two attended stages or more to make consistent, got \['block3'\]"),
+        ]
+    )
+    def test_nothing_to_solve(self, name, line):
+        with self.assertRaisesRegex(UnsuitedError, f"^network: {line}$"):
+            ConvexProgram(build(name, 2, "unet", 16)[0])
 
 
 if __name__ == "__main__":

@@ -25,6 +25,7 @@ from monai_dd.explain import (
     DeepLIFT,
     GradCAM,
     IntegratedGradients,
+    UnsuitedError,
     make_explainers,
     make_randomized_explainers,
 )
@@ -49,28 +50,49 @@ def _vit():
     return ViTClassifier(1, (32, 32), 2, **sizes)
 
 
+def _explain(explainers, image, class_idx):
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", CompletenessWarning)
+        return {key: explainer(image, class_idx) for key, explainer in explainers.items()}
+
+
 class TestMakeExplainers(unittest.TestCase):
     @parameterized.expand(
         [
             ("baseline", [*CAMS, *RULES, *GRADIENTS, *OTHERS]),
             ("unconstrained", [*ATTENTION, *CAMS, *GRADIENTS, *OTHERS]),
             ("tau_fine_gated", [*ATTENTION[:2], *CAMS, *GRADIENTS, *OTHERS]),
+            ("exact", [*ATTENTION[:2], *CAMS, *GRADIENTS, *OTHERS]),
         ]
     )
     def test_all_that_serve_a_network(self, name, expected):
         network = build(name, 2, "unet", 16)[0].eval()
         explainers = make_explainers(network.with_attention(), batch_size=3, window=4)
         self.assertEqual(list(explainers), expected)
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore", CompletenessWarning)
-            maps = {key: explainer(_image(), 1) for key, explainer in explainers.items()}
-        for key, relevance in maps.items():
+        for key, relevance in _explain(explainers, _image(), 1).items():
             self.assertEqual(relevance.shape[:2], (2, 1), key)
             self.assertGreaterEqual(float(relevance.min()), 0, key)
             side = {"fine": 4, "coarse": 2}.get(key.partition("/")[2])
             if key.startswith("attention") and len(network.attend) == 1:
                 side = 4  # the one map that it has, under both names
             self.assertEqual(relevance.shape[-1], side or (8 if key == "occlusion" else 16), key)
+
+    @parameterized.expand(["baseline", "unconstrained"])
+    def test_buffers_used_again(self, name):
+        """What explainers keep of a call is no tensor of the caller's: neither image nor classes nor maps."""
+        network = build(name, 2, "unet", 16)[0].eval()
+        made = make_explainers(network, batch_size=3, window=4)
+        image, classes = _image(), torch.tensor([0, 1])
+        other = _image() * 0.5 + 1
+        maps = _explain(made, image, classes)
+        for change in (lambda: image.copy_(other), lambda: classes.copy_(torch.tensor([2, 0]))):
+            change()
+            maps = _explain(made, image, classes)
+            expected = _explain(make_explainers(network, batch_size=3, window=4), image.clone(), classes.clone())
+            torch.testing.assert_close(maps, expected)
+        for relevance in maps.values():
+            relevance.fill_(-1)
+        torch.testing.assert_close(_explain(made, image, classes), expected)
 
     def test_a_vision_transformer(self):
         keys = list(make_explainers(_vit().with_attention()))
@@ -98,13 +120,33 @@ class TestMakeExplainers(unittest.TestCase):
 
     def test_refusals(self):
         network = build("baseline")[0]
-        with self.assertRaisesRegex(ValueError, "^network: expected an AttentionClassifier with attended stages"):
+        with self.assertRaisesRegex(UnsuitedError, "^network: expected an AttentionClassifier with attended stages"):
             make_explainers(network, ["attention", "random"], skip_unsuited=False)
         message = r"^methods: none of \['attention'\] serves this network: attention: network: expected an Attention"
         with self.assertRaisesRegex(ValueError, message):
             make_explainers(network, ["attention"])
         with self.assertRaisesRegex(ValueError, r"^methods: expected one of \[.*\], got 'grad-cam'$"):
             make_explainers(network, ["grad-cam"])
+
+    @parameterized.expand(
+        [
+            ("batch_size", 0, "^batch_size: expected 1 or more, got 0$"),
+            ("fine", "blok3", "^layer: expected one of .*, got 'blok3'$"),
+            ("coarse", "blok4", "^layer: expected one of .*, got 'blok4'$"),
+            ("window", 0, "^window, stride: expected positive sizes of as many axes, got 0 and 0$"),
+            ("sigma", 0, "^sigma: expected a positive number of pixels, got 0$"),
+        ]
+    )
+    def test_a_wrong_argument_is_no_unsuited_network(self, argument, value, line):
+        for network in (build("baseline", 2, "unet", 16)[0], build("exact", 2, "unet", 16)[0]):
+            with self.assertRaisesRegex(ValueError, line) as caught:
+                make_explainers(network, **{argument: value})
+            self.assertNotIsInstance(caught.exception, UnsuitedError)
+
+    @parameterized.expand([("fine",), ("coarse",)])
+    def test_a_stage_that_captum_methods_do_not_find(self, argument):
+        with self.assertRaisesRegex(ValueError, "^layer: expected None or one of the encoder's stages .*, got 'last'$"):
+            make_explainers(build("baseline")[0], ["deeplift", "random"], **{argument: "last"})
 
     def test_every_name_serves_some_network(self):
         made = [*make_explainers(build("baseline")[0]), *make_explainers(build("unconstrained")[0])]

@@ -20,7 +20,10 @@ from parameterized import parameterized
 from torch import nn
 
 from monai_dd.explain import randomize_cascade
+from monai_dd.networks.nets import ViTClassifier
 from tests.explain.test_safe_copy import _densenet, _image, _warm
+from tests.networks.nets.patches import POOLINGS
+from tests.networks.nets.patches import build as build_patches
 from tests.networks.nets.variants import build
 
 ORDERS = {
@@ -31,13 +34,18 @@ ORDERS = {
 }
 
 
-def _network(name="dual"):
+def _noisy(network):
+    """Weights that a default start does not give back, such as those of normalizations and tokens."""
     torch.manual_seed(0)
-    network = _warm(build(name, 2, "unet", 32)[0], 32, 32)
     with torch.no_grad():
         for parameter in network.parameters():
             parameter += 0.1 * torch.randn(parameter.shape)
     return network
+
+
+def _network(name="dual"):
+    torch.manual_seed(0)
+    return _noisy(_warm(build(name, 2, "unet", 32)[0], 32, 32))
 
 
 def _changed(first, second):
@@ -46,10 +54,40 @@ def _changed(first, second):
     return {name for name, value in first.state_dict().items() if not torch.equal(value, state[name])}
 
 
+def _vit():
+    sizes = {"patch_size": 8, "hidden_size": 24, "mlp_dim": 24, "num_layers": 3, "num_heads": 3}
+    return _noisy(ViTClassifier(1, (32, 32), 2, **sizes))
+
+
 class TestOrder(unittest.TestCase):
     @parameterized.expand(ORDERS)
     def test_attention_classifier(self, name):
         self.assertEqual([group for group, _ in randomize_cascade(_network(name))], ORDERS[name])
+
+    def test_vision_transformer(self):
+        """Each group, from the output to the input, with what is in it; the norm stands behind the last block."""
+        places = {
+            "head": ["head."],
+            "encoder.blocks.2": ["encoder.blocks.2.", "encoder.norm."],
+            "encoder.blocks.1": ["encoder.blocks.1."],
+            "encoder.blocks.0": ["encoder.blocks.0."],
+            "encoder.patch_embedding": ["encoder.patch_embedding.", "encoder.cls_token"],
+        }
+        self._check(_vit(), places)
+
+    @parameterized.expand(POOLINGS)
+    def test_patch_classifier(self, pooling):
+        names = ["head", "reduce", *(f"encoder.stages.{i}" for i in (4, 3, 2, 1, 0))]
+        self._check(_noisy(build_patches(pooling)), {name: [f"{name}."] for name in names})
+
+    def _check(self, network, places):
+        before = network
+        for (name, randomized), expected in zip(randomize_cascade(network), places, strict=True):
+            self.assertEqual(name, expected)
+            fresh = _changed(before, randomized) & {key for key, p in network.named_parameters() if p.numel() > 1}
+            inside = {key for key, p in network.named_parameters() if key.startswith(tuple(places[name]))}
+            self.assertEqual(fresh, {key for key in inside if network.get_parameter(key).numel() > 1})
+            before = randomized
 
     def test_other_networks(self):
         names = [name for name, _ in randomize_cascade(_densenet())]
@@ -101,13 +139,24 @@ class TestDraws(unittest.TestCase):
         state = {k: v.clone() for k, v in network.state_dict().items()}
         modes = [m.training for m in network.modules()]
         before = torch.get_rng_state()
-        for _, copied in randomize_cascade(network):
-            with torch.no_grad():
-                next(copied.parameters()).zero_()  # the caller's copy is the caller's
+        first, *_ = [copied for _, copied in randomize_cascade(network)]
+        with torch.no_grad():
+            for parameter in first.parameters():  # not even what was not randomized is the network's own
+                parameter.zero_()
         self.assertTrue(torch.equal(torch.get_rng_state(), before))
         torch.testing.assert_close(network.state_dict(), state, rtol=0, atol=0)
         self.assertEqual([m.training for m in network.modules()], modes)
-        self.assertGreater(next(copied.encoder.stages[1].parameters()).abs().max(), 0)
+
+    @parameterized.expand([(_network,), (_vit,)])
+    def test_copies_share_what_is_equal(self, make):
+        """Together they have each tensor twice, as the network had it and as it was drawn."""
+        network = make()
+        copies = [copy for _, copy in randomize_cascade(network)]
+        tensors = {t.data_ptr(): t for copy in copies for t in (*copy.parameters(), *copy.buffers())}
+        size = sum(t.numel() for t in (*network.parameters(), *network.buffers()))
+        self.assertGreater(len(copies), 4)
+        self.assertLessEqual(sum(t.numel() for t in tensors.values()), 2 * size)
+        self.assertFalse(tensors.keys() & {t.data_ptr() for t in (*network.parameters(), *network.buffers())})
 
     def test_parameters_without_a_start_are_shuffled(self):
         network = _network()

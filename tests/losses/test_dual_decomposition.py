@@ -94,6 +94,28 @@ class TestDualDecompositionLoss(unittest.TestCase):
         with self.assertRaisesRegex(ValueError, f"^[^\n]*return_attention=True[^\n]*{name}[^\n]*got Tensor$"):
             DualDecompositionLoss(**options)(torch.zeros(3, 3), torch.tensor(LABELS))
 
+    def test_classification_loss_of_its_own(self):
+        output, potentials = network_output(SIZES)
+        target = torch.tensor([[0.0, 0.0, 0.0], [0.0, 1.0, 1.0], [1.0, 0.0, 0.0]], dtype=torch.float64)
+
+        def per_sample(logits, labels):
+            return torch.nn.functional.binary_cross_entropy_with_logits(logits, labels, reduction="none").sum(1)
+
+        options = {"alpha": 2.0, "evidence_weight": 0.5, "reduction": "none"}
+        value = DualDecompositionLoss(**options, normal_class=None, classification=per_sample)(output, target)
+        expected = per_sample(output["logits"], target).numpy()
+        maps = [output["log_mu_fine"], output["log_mu_coarse"]]
+        expected = expected + 2 * reference_losses.consistency(maps, "kl_coarse_fine")
+        expected = expected + 0.5 * reference_losses.evidence_loss(potentials, [0, 1, 1], 0)
+        np.testing.assert_allclose(value.numpy(), expected, rtol=1e-10)
+
+        with self.assertRaisesRegex(
+            ValueError, r"^classification: expected a loss with reduction='none', .* got shape \(\)$"
+        ):
+            DualDecompositionLoss(alpha=0.0, classification=torch.nn.BCEWithLogitsLoss())(output["logits"], target)
+        with self.assertRaisesRegex(ValueError, "^class_weights, label_smoothing: expected none"):
+            DualDecompositionLoss(classification=per_sample, label_smoothing=0.1)
+
     def test_class_weights_travel_with_the_module_and_take_its_precision(self):
         loss = DualDecompositionLoss(alpha=0.0, class_weights=[1.0, 2.0, 3.0])
         self.assertIn("class_weights", loss.state_dict())

@@ -57,6 +57,19 @@ class TestEvidenceLoss(unittest.TestCase):
             value = EvidenceLoss(normal_class, reduction)(output, TARGETS[index])
             np.testing.assert_allclose(value.numpy(), reduced, rtol=1e-10)
 
+    def test_several_labels(self):
+        output, potentials = network_output(NESTS[0])
+        target = torch.tensor([[0, 0, 0], [0, 1, 1], [1, 0, 0]])
+        expected = reference_losses.evidence_loss(potentials, [0, 1, 1], 0)
+        value = EvidenceLoss(None, "none")(output, target)
+        np.testing.assert_allclose(value.numpy(), expected, rtol=1e-10)
+        for wrong, message in (
+            (target[:, :2], r"expected \(B, 3\), got \(3, 2\)"),
+            (2 * target, "expected zeros and ones"),
+        ):
+            with self.assertRaisesRegex(ValueError, f"^target: {message}"):
+                EvidenceLoss(None)(output, wrong)
+
     @parameterized.expand([(sizes,) for sizes in NESTS])
     def test_gradcheck(self, sizes):
         output, potentials = network_output(sizes, requires_grad=True)

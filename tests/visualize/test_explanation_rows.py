@@ -123,6 +123,16 @@ class TestRows(unittest.TestCase):
         self.assertEqual(row.get("coarse", "mass"), value)
         self.assertEqual(row.get("coarse", "rank"), {})  # measured at another level, not on the image
 
+    def test_nan_is_an_image_without_that_value(self):
+        """Two images in three runs: of the second run one image has a value, of the third none."""
+        key, values = Key("attention", "fine", "mass"), [(0.2, 0.4), (math.nan, 0.5), (math.nan, math.nan)]
+        runs = [_run([0, 1], [0, 1], pair, key, seed) for seed, pair in enumerate(values)]
+        attention = next(row for row in explanation_rows(runs) if row.explainer == "attention")
+        found = attention.get("fine", "mass")
+        self.assertEqual({seed: m.images for seed, m in found.items()}, {0: 2, 1: 1})
+        np.testing.assert_allclose([m.value for m in found.values()], [0.3, 0.5])
+        self.assertEqual(explanation_rows(runs[2:])[0].measured, {})
+
     def test_order(self):
         keys = [("exact", "attention"), ("new", "attention"), ("baseline", "new"), ("baseline", "gradcam")]
         keys += [("unconstrained_gated", "cvx"), ("cvx", "attention"), ("baseline", "random")]
@@ -146,9 +156,11 @@ class TestRows(unittest.TestCase):
 
     def test_protocol_of_the_paper(self):
         keys = [("baseline", "gradcam"), ("exact", "attention"), ("exact", NETWORK), ("unconstrained_gated", "cvx")]
-        keys += [("unconstrained_gated", "consistent"), ("vit", "vit_rollout")]
-        kept = [Row(*key) for key in keys]
-        others = [Row("exact", "gradcam"), Row("exact", "random"), Row("exact", "consistent")]
+        keys += [("unconstrained_gated", "consistent"), ("vit", "vit_attention"), ("unconstrained", "attention")]
+        kept = [Row(*key) for key in [*keys, ("dual", "attention"), ("loss_attention", "patch_attention")]]
+        dropped = [("exact", "gradcam"), ("exact", "random"), ("vit", "vit_rollout")]  # the paper has no rollout
+        dropped += [(variant, name) for variant in ("exact", "unconstrained") for name in ("consistent", "cvx")]
+        others = [Row(*key) for key in dropped]
         self.assertEqual(select_rows([*others, *kept], paper_protocol=True), kept)
 
 

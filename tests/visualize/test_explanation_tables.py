@@ -35,7 +35,7 @@ ROWS = [
         {
             ("fine", "perturbation_auc"): _values(0.5, 0.6),
             ("coarse", "perturbation_auc"): _values(0.4, 0.4),
-            ("fine", "pixel_ap"): _values(0.7, float("nan")),
+            ("fine", "pixel_ap"): {0: Measured(0.7, 18)},
             ("coarse", "pointing"): {0: Measured(1.0, 18), 1: Measured(0.9, 19)},
             ("fine", "randomization_01_out"): _values(0.9),
             ("fine", "randomization_02_block4"): _values(0.25),
@@ -71,7 +71,7 @@ class TestTables(unittest.TestCase):
         self.assertEqual(header[:5], ["level", "row", "in the paper", "runs", "images"])
         self.assertEqual(header[5:], ["mAP", "mAP, paper (BraTS18)", "pointing"])
         self.assertEqual(lines[0][:2], ["fine", "baseline: random"])
-        self.assertEqual(lines[1][5:7], ["-", "71.82 ± 4.2"])  # one run has no value
+        self.assertEqual(lines[1][3:7], ["1", "18", "70.0", "71.82 ± 4.2"])  # one run has no value
         self.assertEqual(lines[3][:5], ["coarse", "dual_gated", "Dual", "2", "18-19"])
         self.assertEqual(lines[3][-1], "95.0 ± 7.1")
 
@@ -82,7 +82,22 @@ class TestTables(unittest.TestCase):
         self.assertEqual(cells["balanced accuracy"], "85.0 ± 7.1")
         self.assertEqual(cells["balanced accuracy, paper (FDG-PET-MUAB)"], "82.79 ± 0.46")
         self.assertEqual(cells["parameters, M"], "5.0 ± 0.0")
-        self.assertEqual(cells["parameters, M, paper (BraTS18)"], "4.90")
+        self.assertEqual(cells["parameters, M, paper (BraTS18)"], "4.9M")
+
+    def test_numbers_of_runs_that_differ(self):
+        row = Row("exact", "attention", {("fine", "pixel_ap"): _values(0.5, 0.6, 0.7), ("fine", "mass"): _values(0.5)})
+        (line,) = _rows_of(to_markdown([explanation_table("2", [row])]))[1:]
+        self.assertEqual(line[2], "1-3")
+
+    @parameterized.expand([("dual", "attention"), ("unconstrained", "attention"), ("unconstrained", "consistent")])
+    def test_other_settings_than_the_paper_s_stand_without_its_numbers(self, variant, explainer):
+        values = {
+            (level, name): _values(0.5) for level in ("fine", "coarse") for name in ("pixel_ap", "perturbation_auc")
+        }
+        for name in ("1", "2"):
+            table = explanation_table(name, [Row(variant, explainer, values)])
+            self.assertEqual({column.dataset for column in table.columns}, {None})
+            self.assertEqual(table.lines[0].row.method, "")
 
     def test_randomization_has_a_column_for_each_layer(self):
         header, line = _rows_of(to_markdown([explanation_table("randomization", ROWS)]))
@@ -92,6 +107,10 @@ class TestTables(unittest.TestCase):
     def test_a_table_without_values_has_no_lines(self):
         self.assertEqual(explanation_table("deletion", ROWS).lines, [])
         self.assertEqual([explanation_table(name, []).lines for name in TABLES], [[]] * len(TABLES))
+
+    def test_refuses_names(self):
+        with self.assertRaisesRegex(ValueError, r"^name: expected one of \['1', '2', .*\], got '4'$"):
+            explanation_table("4", ROWS)
 
     def test_maps_of_one_resolution_only(self):
         header, line = _rows_of(to_markdown([explanation_table("1", ROWS[:1])]))
@@ -107,6 +126,9 @@ class TestFormats(unittest.TestCase):
         )
         self.assertIn("- the printed areas lie below 33.3", text)
         self.assertEqual(text.count("- paper: Ron et al., ICML 2022"), 2)
+        classes = "- methods that depend on a class explain the label in the paper; "
+        for name, count in (("1", 1), ("2", 1), ("3", 0)):
+            self.assertEqual(to_markdown([explanation_table(name, ROWS)]).count(classes), count)
         self.assertNotIn("paper", to_markdown([explanation_table("1", ROWS[:1])]))  # nothing of the paper to show
 
     def test_latex(self):
@@ -146,7 +168,8 @@ class TestFormats(unittest.TestCase):
         )
         control = cells["1", "baseline: random", "coarse", "perturbation_auc"]
         self.assertEqual([control["mean"], control["sd"], control["paper_mean"]], ["20", "", ""])
-        self.assertEqual(cells["2", "dual_gated", "fine", "pixel_ap"]["mean"], "")  # not a number
+        some = cells["2", "dual_gated", "fine", "pixel_ap"]  # one run has no value
+        self.assertEqual([some["mean"], some["sd"], some["runs"], some["images"]], ["70", "", "1", "18"])
         parameters = [line for line in lines if line["metric"] == "parameters"]
         self.assertEqual([line["paper_mean"] for line in parameters], ["30.8", "4.9"])
         self.assertEqual(

@@ -52,10 +52,26 @@ class TestRead(unittest.TestCase):
         self.assertEqual([run.seed for run in runs], [0, 1])
 
     def test_files_of_one_run_are_joined_by_image(self):
-        write_csv(self.folder / "a", LINES[:2])
-        write_csv(self.folder / "b", [("b", "gradcam", "coarse", "pixel_ap", 0.75, "exact", 0)])
+        network = [
+            ("", "network", "", "parameters", 7, "exact", 0),
+            ("scan 1, left", "network", "", "label", 1, "exact", 0),
+            ("b", "network", "", "label", 1, "exact", 0),
+        ]
+        write_csv(self.folder / "a", [*network[:2], *LINES[:2]])
+        write_csv(self.folder / "b", [*network, ("b", "gradcam", "coarse", "pixel_ap", 0.75, "exact", 0)])
         (run,) = read_explanations([self.folder])
-        np.testing.assert_array_equal(run.by_image(Key("gradcam", "coarse", "pixel_ap")), [math.nan, 0.75])
+        # the images are numbered as they are met, the network without an image first
+        np.testing.assert_array_equal(run.by_image(Key("gradcam", "coarse", "pixel_ap")), [math.nan, math.nan, 0.75])
+        np.testing.assert_array_equal(run.values(Key("network", "", "parameters")), [7])
+        np.testing.assert_array_equal(run.by_image(Key("network", "", "label")), [math.nan, 1, 1])
+
+    @parameterized.expand([("parameters", ""), ("label", "a"), ("predicted", "a")])
+    def test_files_of_one_run_with_another_network(self, metric, image):
+        for folder, value in (("a", 0), ("b", 1), ("c", 0)):
+            write_csv(self.folder / folder, [(image, "network", "", metric, value, "exact", 0)])
+        with self.assertRaisesRegex(ValueError, f"^explanations: expected one value of network {metric} for an image"):
+            read_explanations([self.folder])
+        self.assertEqual(len(read_explanations([self.folder / "a", self.folder / "c"])), 1)
 
     def test_columns_in_any_order_and_a_byte_order_mark(self):
         path = self.folder / "other.csv"
@@ -87,6 +103,7 @@ class TestRead(unittest.TestCase):
                 ("a", "attention", "fine", "mass", 1, "exact", 0.5),
                 "line 2: .* whole number as its seed, got 'exact', '0.5'",
             ),
+            (("a", "attention", "fine", "mass", 1, "exact", "-0"), "line 2: .* as its seed, got 'exact', '-0'"),
             (("a", "attention", "fine", "mass", 1, "", 0), "line 2: expected a variant .*, got '', '0'"),
             (("a", "attention", "middle", "mass", 1, "exact", 0), "line 2: level: expected fine, .*, got 'middle'"),
             (("a", "attention", "", "mass", 1, "exact", 0), "line 2: level: expected fine, .*, got ''"),

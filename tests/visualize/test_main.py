@@ -126,6 +126,19 @@ class TestCommandLine(unittest.TestCase):
         self.assertEqual(len(err.splitlines()), 1)
         self.assertEqual(self._left(), ["study"])
 
+    @parameterized.expand([("attention_fine.nii.gz",), ("image.nii.gz",), ("case.json",)])
+    def test_corrupt_files_of_a_case(self, name):
+        path = self.study / "seed0" / "maps" / "case_0000" / name
+        content = path.read_bytes()
+        if name == "case.json":
+            path.write_bytes(content.replace(b'"label": 0', b'"label": {}'))
+        else:
+            path.write_bytes(content[:10] + bytes(byte ^ 255 for byte in content[10:]))
+        status, out, err = _call("maps", self.study, "--output", self.folder / "new.png")
+        self.assertEqual((status, out, len(err.splitlines())), (2, "", 1))
+        self.assertRegex(err, f"^error: .*{name}: ")
+        self.assertEqual(self._left(), ["study"])
+
     def test_missing_columns(self):
         write_csv(self.study / "seed1", [], ["image", "value"])
         status, _, err = _call("tables", self.study)

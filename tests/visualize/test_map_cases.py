@@ -12,6 +12,8 @@
 
 from __future__ import annotations
 
+import gzip
+import struct
 import tempfile
 import unittest
 from pathlib import Path
@@ -99,10 +101,36 @@ class TestCases(_WithFolder):
         (folder / "image.nii.gz").unlink()
         with self.assertRaisesRegex(ValueError, "expected image.nii.gz beside case.json, found none$"):
             read_cases([self.folder])
-        for text, message in (("{", "expected JSON in UTF-8$"), ("{}", r"missing \['image', 'seed', 'variant'\]$")):
+        missing = r"missing \['image', 'seed', 'variant'\]$"
+        for text, message in (("{", "expected JSON in UTF-8$"), ("{}", missing), ("[]", missing), ("3", missing)):
             (folder / "case.json").write_text(text)
             with self.assertRaisesRegex(ValueError, "case.json: .*" + message):
                 read_cases([self.folder])
+
+    @parameterized.expand(
+        [
+            ({"image": 7}, "image: expected a string, got int$"),
+            ({"image": ["a"]}, "image: expected a string, got list$"),
+            ({"variant": None}, "variant: expected a string, got NoneType$"),
+            ({"seed": "0"}, "seed: expected a whole number, got str$"),
+            ({"seed": True}, "seed: expected a whole number, got bool$"),
+            ({"label": "severe"}, "label: expected a whole number, got str$"),
+            ({"predicted": 1.0}, "predicted: expected a whole number, got float$"),
+            ({"class_names": "normal"}, "class_names: expected a list of strings, got str$"),
+            ({"class_names": [0, 1]}, "class_names: expected a list of strings, got list$"),
+        ]
+    )
+    def test_refuses_entries(self, info, message):
+        self._case("one", **info)
+        with self.assertRaisesRegex(ValueError, "case.json: " + message) as caught:
+            read_cases([self.folder])
+        self.assertEqual(len(str(caught.exception).splitlines()), 1)
+
+    def test_entries_that_may_be_missing(self):
+        folder = self._case("one")
+        (folder / "case.json").write_text('{"image": "a", "variant": "exact", "seed": 0, "label": null}')
+        (case,) = read_cases([self.folder])
+        self.assertEqual((case.label, case.class_names, case.maps[0].predicted), (None, [], None))
 
     def test_refuses_contradictions(self):
         self._case("one")
@@ -175,11 +203,25 @@ class TestPlane(_WithFolder):
         with self.assertRaisesRegex(ValueError, "attention_fine.nii.gz: .*" + message):
             read_plane(case, {m.level: m for m in case.maps})
 
+    @parameterized.expand([(0.0,), (float("nan"),)])
+    def test_refuses_pixels_without_a_size(self, size):
+        folder = self._case("one")
+        (case,) = read_cases([self.folder])
+        header = bytearray(gzip.decompress(case.image.read_bytes()))
+        struct.pack_into("<hh", header, 252, 0, 1)  # the affine is that of srow_x, srow_y, srow_z
+        struct.pack_into("<12f", header, 280, *(12 * [size]))
+        (folder / "image.nii.gz").write_bytes(gzip.compress(bytes(header)))
+        with self.assertRaisesRegex(ValueError, "image.nii.gz: expected pixels of positive size, got .* mm$"):
+            read_plane(case, {m.level: m for m in case.maps})
+
     def test_refuses_what_is_no_nifti(self):
         folder = self._case("one")
         whole = (folder / "attention_fine.nii.gz").read_bytes()
         (case,) = read_cases([self.folder])
-        for content in (b"", b"not an image", whole[: len(whole) // 2]):
+        corrupt = whole[:10] + bytes(byte ^ 255 for byte in whole[10:])  # zlib finds no block that it knows
+        header = bytearray(gzip.decompress(whole))
+        header[70:72] = b"\xff\x7f"  # a type of numbers that NIfTI does not have
+        for content in (b"", b"not an image", whole[: len(whole) // 2], corrupt, gzip.compress(bytes(header))):
             (folder / "attention_fine.nii.gz").write_bytes(content)
             with self.assertRaisesRegex(ValueError, "attention_fine.nii.gz: expected a NIfTI file, it cannot be read$"):
                 read_plane(case, {m.level: m for m in case.maps})

@@ -16,8 +16,9 @@ import unittest
 
 from parameterized import parameterized
 
+from monai_dd.explain import METHODS
 from monai_dd.visualize.explanations import NETWORK
-from monai_dd.visualize.row_names import row_name, sort_levels
+from monai_dd.visualize.row_names import EXPLAINERS, row_name, row_order, sort_levels
 
 
 class TestNames(unittest.TestCase):
@@ -30,10 +31,22 @@ class TestNames(unittest.TestCase):
             ("cvx", "attention", "cvx: closed form"),
             ("unconstrained", "cvx", "unconstrained: cvx"),
             ("vit", "vit_rollout", "vit: rollout"),
+            ("loss_attention", "patch_attention", "loss_attention"),
         ]
     )
     def test_names(self, variant, explainer, name):
         self.assertEqual(row_name(variant, explainer), name)
+
+    def test_every_method_has_a_place(self):
+        self.assertEqual(set(METHODS) ^ set(EXPLAINERS), {NETWORK})
+
+    def test_what_networks_say_themselves_stands_together(self):
+        own = ["vit_attention", "attention", "patch_attention", "consistent", "cvx", NETWORK]
+        places = {row_order("exact", name)[0] for name in own}
+        self.assertEqual(len(places), 1)
+        others = [row_order("exact", name)[0] for name in [*EXPLAINERS, "new"] if name not in own]
+        self.assertEqual(others, sorted(set(others)))
+        self.assertLess(others[-1], places.pop())
 
     def test_levels(self):
         self.assertEqual(

@@ -68,6 +68,12 @@ class TestTables(unittest.TestCase):
         self.path.write_text("variant,seed\n")
         with self.assertRaisesRegex(ValueError, r"^runs.csv: expected the columns .*; missing \['metric', 'value'\]$"):
             read_runs(self.path)
+        for line in ("dual,0,auc,high", "dual,0,auc", "dual"):
+            self.path.write_text(f"variant,seed,metric,value\n{line}\n")
+            with self.assertRaisesRegex(
+                ValueError, "^runs.csv, line 2: expected a variant, a seed, a metric and a num"
+            ):
+                read_runs(self.path)
 
 
 if __name__ == "__main__":

@@ -61,6 +61,15 @@ class TestRunSpec(unittest.TestCase):
         self.assertEqual(RunSpec.parse("variant_a:variant_b+x+y"), RunSpec("variant_a", "variant_b", ("x", "y")))
         self.assertEqual(RunSpec("variant_a").name, "a")
 
+    def test_options_of_a_row(self):
+        spec = RunSpec.parse("variant_a+x --loss#gamma 0 --xi '[0, 1]'")
+        self.assertEqual(spec, RunSpec("variant_a", None, ("x",), ("--loss#gamma", "0", "--xi", "[0, 1]")))
+        self.assertEqual(spec.name, "a,gamma=0,xi=[0, 1]")
+        self.assertNotIn("/", RunSpec.parse("variant_a --file x/y").name)
+        for text in ("variant_a --xi", "variant_a xi 0"):
+            with self.assertRaisesRegex(ValueError, "^variants: expected options as --name value behind 'variant_a'"):
+                RunSpec.parse(text)
+
 
 def run_here(arguments: list[str], _log: Path) -> int:
     """What the command does, without the start of a process."""
@@ -105,6 +114,11 @@ class TestRuns(InBundle):
         self.assertEqual(rows, [(v, s, metric, x) for v in "ab" for s, x in (("1", "0.35"), ("2", "0.45"))])
         self.assertIn("| a       | 2    | 40.0 ± 7.1", out)
         self.assertFalse((self.out / "seed1" / "models" / "b.pt").exists())
+
+        self.assertEqual(self._main("--variants", "variant_a --value 0.8", "variant_a", "--seeds", "1")[0], 0)
+        with open(self.out / "validation_runs.csv", newline="") as file:
+            rows = [tuple(row.values()) for row in csv.DictReader(file)]
+        self.assertEqual(rows, [("a,value=0.8", "1", metric, "0.9"), ("a", "1", metric, "0.35")])
 
         with contextlib.redirect_stdout(io.StringIO()) as table:
             self.assertEqual(main(["table", "--variants", "variant_b", "--output_dir", str(self.out)]), 0)

@@ -15,6 +15,7 @@ from __future__ import annotations
 from .brats import build_brats_datalist, find_brats_halves
 from .fdg import build_fdg_datalist, find_series
 from .load import load_datalist
+from .pictures import find_pictures
 from .slices import build_slices_datalist, find_slices
 
 __all__ = [
@@ -22,6 +23,7 @@ __all__ = [
     "build_fdg_datalist",
     "build_slices_datalist",
     "find_brats_halves",
+    "find_pictures",
     "find_series",
     "find_slices",
     "load_datalist",

@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import json
 import re
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -23,13 +24,16 @@ PATHS = ("image", "mask")
 VOLUME = re.compile(r"(?P<path>.+\.nii(\.gz)?)#(?P<volume>\d+)", re.IGNORECASE)
 
 
-def load_datalist(datalist_file: str | Path, section: str, dataset_dir: str | Path) -> list[dict[str, Any]]:
+def load_datalist(
+    datalist_file: str | Path, section: str, dataset_dir: str | Path, class_names: Sequence[str] | None = None
+) -> list[dict[str, Any]]:
     """Items of one section with the paths of images and masks made absolute.
 
     Args:
         datalist_file: JSON file that ``python -m monai_dd.data.datalists`` has written.
         section: ``"training"``, ``"validation"`` or what else the file has.
         dataset_dir: folder that the paths in the file are relative to.
+        class_names: classes that labels ``(K,)`` must mean, in their order; not checked by default.
 
     Returns:
         the items; ``image`` and ``mask`` are paths or lists of paths, with the volume of a 4D file as in ``FILE#1``.
@@ -37,7 +41,8 @@ def load_datalist(datalist_file: str | Path, section: str, dataset_dir: str | Pa
         and side where there are any, such as ``images/0001.png:image_left``.
 
     Raises:
-        ValueError: when the file or the section is not there, or images or masks are not in ``dataset_dir``.
+        ValueError: when the file or the section is not there, its classes are others, or images or masks are not in
+            ``dataset_dir``.
     """
     path, root = Path(datalist_file), Path(dataset_dir).absolute()
     if not path.is_file():
@@ -52,6 +57,10 @@ def load_datalist(datalist_file: str | Path, section: str, dataset_dir: str | Pa
     if not isinstance(items, list):
         lists = sorted(k for k, v in datalist.items() if isinstance(v, list)) if isinstance(datalist, dict) else []
         raise ValueError(f"{path.name}: expected the section {section!r}, got {lists}")
+    if class_names is not None and datalist.get("class_names") != list(class_names):
+        raise ValueError(
+            f"class_names: expected those of {path.name}, {datalist.get('class_names')}, got {list(class_names)}"
+        )
     names = {split_volume(name)[0] for item in items for key in PATHS for name in _listed(item.get(key, []))}
     absent = sum(not (root / name).exists() for name in names)
     if absent:

@@ -25,6 +25,7 @@ import numpy as np
 from PIL import Image
 
 from monai_dd.data.datalists.halves import LABELS, label_halves
+from monai_dd.data.datalists.pictures import find_pictures
 from monai_dd.data.datalists.sections import describe_section, refuse_broken, split_groups
 from monai_dd.transforms.hemisphere.functional import MODES, SIDES
 from monai_dd.utils.checks import check_option
@@ -33,7 +34,6 @@ __all__ = ["build_slices_datalist", "find_slices"]
 
 SECTIONS = ("training", "validation", "test")
 ITEM = ("image", "mask", "side", "window", "label", "group")
-PICTURES = (".jpg", ".jpeg", ".png")
 
 
 def build_slices_datalist(
@@ -141,13 +141,7 @@ def find_slices(dataset_dir: str | Path, pattern: str = "images/*") -> list[dict
     Raises:
         ValueError: when the folder is absent or holds no pictures.
     """
-    root = Path(dataset_dir)
-    if not root.is_dir():
-        raise ValueError(f"dataset_dir: expected a folder with pictures, {root.name!r} is not there")
-    files = [p for p in sorted(root.glob(pattern)) if p.suffix.lower() in PICTURES and not p.name.startswith(".")]
-    if not files:
-        raise ValueError(f"dataset_dir: expected {', '.join(PICTURES)} files at {pattern} in {root.name!r}, found none")
-    return [{"image": str(file), "side": side} for file in files for side in SIDES]
+    return [{**item, "side": side} for item in find_pictures(dataset_dir, pattern) for side in SIDES]
 
 
 def _read_rows(root: Path, index_file: str, columns: list[str], image: str, mask: str) -> list[dict[str, Any]]:

@@ -57,6 +57,13 @@ class TestLoad(InFolder):
             load_datalist(self.file, "training", self.root), [{"image": f"{self.root}/study#1", "case": "study#1"}]
         )
 
+    def test_classes_are_those_of_the_file(self):
+        self.file.write_text(json.dumps({"class_names": ["Mass", "Nodule"], "training": []}))
+        self.assertEqual(load_datalist(self.file, "training", self.root, ["Mass", "Nodule"]), [])
+        for other in (["Nodule", "Mass"], ["Mass"]):
+            with self.assertRaisesRegex(ValueError, r"^class_names: expected those of datalist.json, .*, got \['"):
+                load_datalist(self.file, "training", self.root, other)
+
     def test_no_file(self):
         with self.assertRaisesRegex(
             ValueError, "gone.json is not there; make it with python -m monai_dd.data.datalists"
