@@ -34,6 +34,8 @@ bench: setup
 	$(PY) -m pip install -q cvxpylayers
 	$(IN_ENV) $(PY) benchmarks/closed_form.py
 	$(IN_ENV) $(PY) benchmarks/training_step.py
+	$(IN_ENV) $(PY) benchmarks/explanation_metrics.py
+	$(IN_ENV) $(PY) benchmarks/patch_strides.py
 
 lint: setup
 	$(PY) -m black --check -q . && $(PY) -m isort --check -q . && $(PY) -m ruff check .
