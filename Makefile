@@ -36,6 +36,7 @@ bench: setup
 	$(IN_ENV) $(PY) benchmarks/training_step.py
 	$(IN_ENV) $(PY) benchmarks/explanation_metrics.py
 	$(IN_ENV) $(PY) benchmarks/patch_strides.py
+	$(IN_ENV) $(PY) benchmarks/adversarial_step.py
 
 lint: setup
 	$(PY) -m black --check -q . && $(PY) -m isort --check -q . && $(PY) -m ruff check .

@@ -17,6 +17,7 @@ from .attribution import Attribution, CompletenessWarning, attribution_map
 from .base import Explainer, UnsuitedError
 from .cam import GradCAM, HiResCAM
 from .captum import LRP, DeepLIFT, GradientXInput, IntegratedGradients
+from .class_activation import ClassActivationMap
 from .controls import CenteredGaussian, RandomControl, SmoothedIntensity
 from .convex import ConvexProgram
 from .methods import METHODS, make_explainers, make_randomized_explainers
@@ -24,12 +25,14 @@ from .occlusion import Occlusion
 from .patch import PatchAttention
 from .randomization import randomize_cascade
 from .safe_copy import make_safe_copy
+from .saliency import Saliency, saliency_map
 from .vit import ViTAttention
 
 __all__ = [
     "AttentionExplainer",
     "Attribution",
     "CenteredGaussian",
+    "ClassActivationMap",
     "CompletenessWarning",
     "ConvexProgram",
     "DeepLIFT",
@@ -43,6 +46,7 @@ __all__ = [
     "Occlusion",
     "PatchAttention",
     "RandomControl",
+    "Saliency",
     "SmoothedIntensity",
     "UnsuitedError",
     "ViTAttention",
@@ -51,4 +55,5 @@ __all__ = [
     "make_randomized_explainers",
     "make_safe_copy",
     "randomize_cascade",
+    "saliency_map",
 ]

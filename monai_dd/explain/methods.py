@@ -22,11 +22,13 @@ from monai_dd.explain.attention import AttentionExplainer, attended_levels
 from monai_dd.explain.base import Explainer, UnsuitedError
 from monai_dd.explain.cam import GradCAM, HiResCAM
 from monai_dd.explain.captum import LRP, DeepLIFT, GradientXInput, IntegratedGradients
+from monai_dd.explain.class_activation import ClassActivationMap
 from monai_dd.explain.controls import CenteredGaussian, RandomControl, SmoothedIntensity
 from monai_dd.explain.convex import ConvexProgram
 from monai_dd.explain.occlusion import Occlusion
 from monai_dd.explain.patch import PatchAttention
 from monai_dd.explain.randomization import randomize_cascade
+from monai_dd.explain.saliency import Saliency
 from monai_dd.explain.vit import ViTAttention
 from monai_dd.utils.checks import check_option
 
@@ -39,6 +41,8 @@ METHODS = (
     "cvx",
     "gradcam",
     "hirescam",
+    "cam",
+    "saliency",
     "deeplift",
     "lrp",
     "gradient_x_input",
@@ -111,6 +115,8 @@ def make_explainers(
         "cvx": solve,
         "gradcam": each_layer(GradCAM),
         "hirescam": each_layer(HiResCAM),
+        "cam": one(lambda: ClassActivationMap(network)),
+        "saliency": one(lambda: Saliency(network, batch_size=batch_size)),
         "deeplift": lambda: each_grid(DeepLIFT),
         "lrp": lambda: each_grid(LRP),
         "gradient_x_input": lambda: each_grid(GradientXInput),

@@ -16,8 +16,10 @@ from .adam_betas import AdamBetas
 from .attention_entropy import AttentionEntropy
 from .balanced_accuracy import BalancedAccuracy
 from .blanked_prediction import BlankedPrediction
+from .box_localization import BoxLocalizationStudy
 from .broadcast_buffers import BroadcastBuffers
 from .case_maps import CaseMaps
+from .class_auroc import ClassAUROC
 from .consistency_gap import ConsistencyGap
 from .deletion_auc import DeletionAUC
 from .explanation_maps import ExplanationMaps
@@ -47,8 +49,10 @@ __all__ = [
     "AttentionFigureSaver",
     "BalancedAccuracy",
     "BlankedPrediction",
+    "BoxLocalizationStudy",
     "BroadcastBuffers",
     "CaseMaps",
+    "ClassAUROC",
     "ConsistencyGap",
     "DeletionAUC",
     "ExplanationMaps",

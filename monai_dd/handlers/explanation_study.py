@@ -25,6 +25,7 @@ from tqdm import tqdm
 from monai_dd.handlers.case_maps import CaseMaps
 from monai_dd.handlers.study_measures import Measure, StudyBatch
 from monai_dd.handlers.study_results import StudyResults
+from monai_dd.utils.checks import check_option
 from monai_dd.utils.weights import compute_checksum
 
 __all__ = ["ExplanationStudy"]
@@ -45,14 +46,15 @@ class ExplanationStudy:
         measures: see :class:`~monai_dd.handlers.LocalizationMeasure` and the others.
         variant: name of the network in the file.
         seed: number of the run in the file.
-        explain_class: class to explain; the predicted one of each image when None.
+        explain_class: class to explain; ``predicted`` or ``label`` for that of each image.
         maps: writes maps of some cases, see :class:`~monai_dd.handlers.CaseMaps`.
         image_key, label_key, case_key: of items of the batch; the case is a string that tells an image from the others.
-        pred_key, mask_key: of items of the output; the mask where there are masks.
+        pred_key, mask_key: of items of the output; the mask where there are masks; those of several classes unite.
 
     Raises:
-        ValueError: when the folder has results of other weights or settings; for items without a case, masks of another
-            size, a class that the network does not have; and in the end, when no image of data with masks has one.
+        ValueError: for another ``explain_class``; when the folder has results of other weights or settings; for items
+            without a case, masks of another size, a class that the network does not have; and in the end, when no image
+            of data with masks has one.
     """
 
     def __init__(
@@ -63,7 +65,7 @@ class ExplanationStudy:
         measures: Sequence[Measure],
         variant: str,
         seed: int = 0,
-        explain_class: int | None = None,
+        explain_class: int | str = "predicted",
         maps: CaseMaps | None = None,
         image_key: str = "image",
         label_key: str = "label",
@@ -77,6 +79,8 @@ class ExplanationStudy:
         self.measures = [measure for measure in measures if measure is not None]
         self.variant = variant
         self.seed = seed
+        if isinstance(explain_class, str):
+            check_option("explain_class", explain_class, ("predicted", "label"))
         self.explain_class = explain_class
         self.maps = maps
         self.image_key, self.label_key, self.case_key = image_key, label_key, case_key
@@ -134,7 +138,8 @@ class ExplanationStudy:
         for i, number in shown.items():
             info = {"image": cases[i], "label": int(batch.label[i]), "predicted": int(predicted[i])}
             info.update(variant=self.variant, seed=self.seed)
-            self.maps.save(number, items[i][self.image_key], found[i], items[i].get(self.mask_key), info)  # type: ignore[union-attr]
+            mask = None if batch.mask is None else batch.mask[i]
+            self.maps.save(number, items[i][self.image_key], found[i], mask, info)  # type: ignore[union-attr]
 
     def _read(self, items: Sequence[dict], device: torch.device) -> tuple[StudyBatch, torch.Tensor]:
         """The batch, and the class that the network predicts for each image."""
@@ -144,17 +149,27 @@ class ExplanationStudy:
 
         image, scores, mask = stack(self.image_key), stack(self.pred_key), None
         predicted = scores.argmax(1)
-        if self.explain_class is not None and not 0 <= self.explain_class < scores.shape[1]:
+        label = stack(self.label_key).long()
+        if label.numel() != len(items) or not 0 <= int(label.min()) <= int(label.max()) < scores.shape[1]:
+            raise ValueError(
+                f"{self.label_key}: expected a class from 0 to {scores.shape[1] - 1} for each image, "
+                f"got {label.flatten().tolist() if label.numel() == len(items) else f'shape {tuple(label.shape)}'}"
+            )
+        label = label.flatten()
+        if isinstance(self.explain_class, str):
+            explained = {"predicted": predicted, "label": label}[self.explain_class]
+        elif 0 <= self.explain_class < scores.shape[1]:
+            explained = torch.full_like(predicted, self.explain_class)
+        else:
             raise ValueError(f"explain_class: expected 0 to {scores.shape[1] - 1}, got {self.explain_class}")
-        explained = predicted if self.explain_class is None else torch.full_like(predicted, self.explain_class)
         if all(self.mask_key in item for item in items):
-            mask = stack(self.mask_key)
+            mask = stack(self.mask_key).amax(1, keepdim=True)
             if mask.shape[2:] != image.shape[2:]:
                 raise ValueError(
                     f"{self.mask_key}: expected masks of the image's size, {tuple(image.shape[2:])}, "
                     f"got {tuple(mask.shape[2:])}"
                 )
-        return StudyBatch(image, stack(self.label_key).long().flatten(), explained, mask), predicted
+        return StudyBatch(image, label, explained, mask), predicted
 
     def _choose(self, batch: StudyBatch) -> dict[int, int]:
         candidates = list(range(len(batch.image)))

@@ -12,6 +12,7 @@
 
 from __future__ import annotations
 
+import textwrap
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
@@ -97,7 +98,8 @@ class AttentionFigureSaver:
 
     def _title(self, item: dict) -> str:
         if self.multi_label:
-            return ", ".join(self._labels(item))
+            width = 32 * (1 + sum(key in item for key in self.map_keys))  # letters above the panels
+            return "\n".join(textwrap.fill(line, width) for line in self._labels(item))
         parts = []
         if item.get(self.label_key) is not None:
             parts.append(f"label {self._name(int(item[self.label_key]))}")

@@ -12,16 +12,19 @@
 
 from __future__ import annotations
 
+from .balanced_bce import BalancedBCELoss, compute_balance
 from .consistency import ConsistencyLoss, compute_divergence
 from .dual_decomposition import DualDecompositionLoss
 from .evidence import EvidenceLoss, compute_evidence
 from .loss_attention import LossAttentionLoss, compute_patch_loss
 
 __all__ = [
+    "BalancedBCELoss",
     "ConsistencyLoss",
     "DualDecompositionLoss",
     "EvidenceLoss",
     "LossAttentionLoss",
+    "compute_balance",
     "compute_divergence",
     "compute_evidence",
     "compute_patch_loss",

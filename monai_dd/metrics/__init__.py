@@ -15,6 +15,8 @@ from __future__ import annotations
 from .areas import compute_area
 from .attention_entropy import AttentionEntropyMetric, compute_attention_entropy
 from .balanced_accuracy import BalancedAccuracyMetric, compute_balanced_accuracy
+from .box_localization import BoxLocalizationMetric, compute_box_iou, compute_box_localization
+from .class_auroc import ClassAUROCMetric, compute_class_auroc
 from .consistency_gap import ConsistencyGapMetric, compute_consistency_gap
 from .deletion_insertion import (
     DeletionAUCMetric,
@@ -46,6 +48,8 @@ from .relevance_rank import RelevanceRankAccuracyMetric, compute_relevance_rank_
 __all__ = [
     "AttentionEntropyMetric",
     "BalancedAccuracyMetric",
+    "BoxLocalizationMetric",
+    "ClassAUROCMetric",
     "ConsistencyGapMetric",
     "DeletionAUCMetric",
     "InsertionAUCMetric",
@@ -65,6 +69,9 @@ __all__ = [
     "compute_area",
     "compute_attention_entropy",
     "compute_balanced_accuracy",
+    "compute_box_iou",
+    "compute_box_localization",
+    "compute_class_auroc",
     "compute_consistency_gap",
     "compute_deletion_auc",
     "compute_insertion_auc",

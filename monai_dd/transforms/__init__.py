@@ -8,11 +8,12 @@
 # WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
 # See the License for the specific language governing permissions and
 # limitations under the License.
-"""Transforms of whole-body PET and of slices of the brain, as arrays and as dictionaries."""
+"""Transforms of whole-body PET, of slices of the brain and of annotated boxes, as arrays and as dictionaries."""
 
 from __future__ import annotations
 
 from .axial import LoadAxialSlice, LoadAxialSliced
+from .box_mask import BoxMask, BoxMaskd
 from .hemisphere import (
     Hemisphere,
     Hemisphered,
@@ -25,6 +26,8 @@ from .pet.projection import MaximumIntensityProjection, MaximumIntensityProjecti
 from .pet.suv import ConvertToSUV, ConvertToSUVd
 
 __all__ = [
+    "BoxMask",
+    "BoxMaskd",
     "ConvertToSUV",
     "ConvertToSUVd",
     "Hemisphere",

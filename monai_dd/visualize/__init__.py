@@ -15,10 +15,14 @@ Command line: ``python -m monai_dd.visualize --help``.
 
 from __future__ import annotations
 
+from .box_figure import box_figure
 from .curves import perturbation_figure, randomization_figure
 from .explanation_rows import explanation_rows, select_rows, summarize_explanations
 from .explanation_tables import explanation_table
 from .explanations import read_explanations
+from .localization import LocalizationRun, read_localization
+from .localization_figure import localization_figure
+from .localization_table import localization_table
 from .map_cases import read_cases
 from .map_figure import map_figure
 from .overlays import attention_figure, overlay_attention
@@ -28,10 +32,14 @@ from .table_formats import to_csv, to_latex, to_markdown
 from .tables import format_table, read_runs, summarize_runs
 
 __all__ = [
+    "LocalizationRun",
     "attention_figure",
+    "box_figure",
     "explanation_rows",
     "explanation_table",
     "format_table",
+    "localization_figure",
+    "localization_table",
     "map_figure",
     "overlay_attention",
     "perturbation_figure",
@@ -40,6 +48,7 @@ __all__ = [
     "randomization_figure",
     "read_cases",
     "read_explanations",
+    "read_localization",
     "read_runs",
     "report_picture",
     "select_rows",

@@ -20,10 +20,14 @@ from pathlib import Path
 from matplotlib.figure import Figure
 
 from monai_dd.utils.checks import check_option
+from monai_dd.visualize.box_figure import box_figure
 from monai_dd.visualize.curves import perturbation_figure, randomization_figure
 from monai_dd.visualize.explanation_rows import Row, explanation_rows, select_rows
 from monai_dd.visualize.explanation_tables import TABLES, explanation_table
 from monai_dd.visualize.explanations import read_explanations
+from monai_dd.visualize.localization import read_localization
+from monai_dd.visualize.localization_figure import localization_figure
+from monai_dd.visualize.localization_table import localization_table
 from monai_dd.visualize.map_cases import read_cases
 from monai_dd.visualize.map_figure import map_figure
 from monai_dd.visualize.table_formats import FORMATS
@@ -82,10 +86,26 @@ def _curves(args: argparse.Namespace) -> None:
     _write_figure(args.output, lambda: FIGURES[args.kind](_rows(args)), args.dpi)
 
 
+def _localization(args: argparse.Namespace) -> None:
+    runs = read_localization(args.runs)
+    if Path(args.output).suffix.lower() == ".md":
+        text = localization_table(runs, args.variants, args.methods)
+        _write(args.output, lambda path: path.write_text(text, encoding="utf-8"))
+    else:
+        _write_figure(args.output, lambda: localization_figure(runs, args.variants, args.methods), args.dpi)
+
+
 def _maps(args: argparse.Namespace) -> None:
     def make() -> Figure:
         cases = read_cases(args.runs, args.seed, args.variants, args.explainers, args.cases, args.paper_protocol)
         return map_figure(cases, args.levels, args.colormap, args.invert)
+
+    _write_figure(args.output, make, args.dpi)
+
+
+def _boxes(args: argparse.Namespace) -> None:
+    def make() -> Figure:
+        return box_figure(read_cases(args.runs, args.seed, args.variants, args.explainers, args.cases))
 
     _write_figure(args.output, make, args.dpi)
 
@@ -138,6 +158,20 @@ def main(argv: list[str] | None = None) -> int:
     _add_figure(curves)
     _add_choice(curves)
     curves.set_defaults(run=_curves)
+    localization = commands.add_parser(
+        "localization",
+        help="localization accuracy against the threshold of the intersection over union, for each class",
+        description="Draw a panel for each class and their mean, a line for each method of each variant, with a band "
+        "of one standard deviation over seeds; or, as .md, write the mean over classes as a table.",
+        allow_abbrev=False,
+    )
+    localization.add_argument(
+        "runs", nargs="+", metavar="RUNS", help="files localization.csv, or folders in which they are looked for"
+    )
+    localization.add_argument("--variants", nargs="+", metavar="VARIANT", help="these only (default: all)")
+    localization.add_argument("--methods", nargs="+", metavar="METHOD", help="these only, such as cam (default: all)")
+    _add_figure(localization)
+    localization.set_defaults(run=_localization)
     maps = commands.add_parser(
         "maps",
         help="maps over the image: a row for each case, a column for each explainer",
@@ -153,6 +187,20 @@ def main(argv: list[str] | None = None) -> int:
     _add_figure(maps)
     _add_choice(maps)
     maps.set_defaults(run=_maps)
+    boxes = commands.add_parser(
+        "boxes",
+        help="class activation maps and saliency beside boxes: a row for each case, columns for each variant",
+        description="Draw the maps of cases that evaluations saved, each scaled by its own minimum and maximum as for "
+        "localization: class activation maps over the image, saliency by itself.",
+        allow_abbrev=False,
+    )
+    boxes.add_argument("runs", nargs="+", metavar="RUNS", help="folders in which case.json is looked for, at any depth")
+    boxes.add_argument("--cases", nargs="+", metavar="CASE", help="such as case_0003, or its image (default: all)")
+    boxes.add_argument("--seed", type=int, default=0, help="of the runs (default: 0)")
+    boxes.add_argument("--variants", nargs="+", metavar="VARIANT", help="these only (default: all)")
+    boxes.add_argument("--explainers", nargs="+", metavar="EXPLAINER", help="these only (default: all)")
+    _add_figure(boxes)
+    boxes.set_defaults(run=_boxes)
     args = parser.parse_args(argv)
     try:
         args.run(args)

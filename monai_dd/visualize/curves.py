@@ -20,15 +20,13 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
 from monai_dd.visualize.explanation_rows import Row
+from monai_dd.visualize.line_styles import line_style
 from monai_dd.visualize.row_names import sort_levels
 
 __all__ = ["curve", "perturbation_figure", "randomization_figure"]
 
 _PERTURBATION = re.compile(r"perturbation_(\d*\.?\d+)")
 _RANDOMIZATION = re.compile(r"randomization_(\d+)_.+")
-# Okabe and Ito's colors that color-blind readers tell apart, without yellow, which is faint on white
-_COLORS = ("#000000", "#E69F00", "#56B4E9", "#009E73", "#0072B2", "#D55E00", "#CC79A7")
-_STYLES = ("-", "--", "-.", ":")  # neighbors differ in both: one line on another is still seen
 
 
 def curve(row: Row, level: str, pattern: re.Pattern[str]) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
@@ -92,7 +90,7 @@ def _figure(
             x, mean, sd = curve(row, level, pattern)
             if not len(x):
                 continue
-            color, style = _COLORS[i % len(_COLORS)], _STYLES[i % len(_STYLES)]
+            color, style = line_style(i)
             marker = "o" if len(x) < 12 else ""
             (line,) = axis.plot(x_scale * x, 100 * mean, style, color=color, marker=marker, ms=3, lw=1.4)
             handles.setdefault(row.name, line)

@@ -20,7 +20,7 @@ import matplotlib
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.cm import ScalarMappable
-from matplotlib.colors import ListedColormap, Normalize
+from matplotlib.colors import Colormap, ListedColormap, Normalize
 from matplotlib.figure import Figure
 from matplotlib.patheffects import withStroke
 
@@ -28,7 +28,7 @@ from monai_dd.visualize.map_cases import Case, CaseMap
 from monai_dd.visualize.map_planes import Plane, read_plane
 from monai_dd.visualize.row_names import row_name, row_order
 
-__all__ = ["map_figure", "row_maximum", "transparent_colormap"]
+__all__ = ["draw_plane", "map_figure", "row_maximum", "transparent_colormap"]
 
 # inches
 _LEFT, _RIGHT, _GAP, _BELOW, _LINE, _FOOT = 0.45, 0.75, 0.06, 0.2, 0.14, 0.13
@@ -108,7 +108,7 @@ def map_figure(
         norm = Normalize(0, row_maximum(list(plane.maps.values())), clip=True)
         for i, column in enumerate([None, *columns]):
             axis = add_axes(_LEFT + i * (panel + _GAP), top, panel, high)
-            _draw(axis, plane, None if column is None else plane.maps.get(column), colors, norm, invert)
+            draw_plane(axis, plane, None if column is None else plane.maps.get(column), colors, norm, invert)
             if top == head:
                 axis.set_title("image" if column is None else titles[i - 1], fontsize=8, pad=3)
             if column in maps:
@@ -159,9 +159,26 @@ def _remark(case: Case, one: CaseMap, level: str) -> str:
     return ", ".join(remarks)
 
 
-def _draw(
-    axis: Axes, plane: Plane, values: np.ndarray | None, colors: ListedColormap, norm: Normalize, invert: bool
+def draw_plane(
+    axis: Axes,
+    plane: Plane,
+    values: np.ndarray | None,
+    colors: Colormap,
+    norm: Normalize,
+    invert: bool = False,
+    frame: str = "white",
 ) -> None:
+    """Draw an image, a map over it, and the contour of the mask.
+
+    Args:
+        axis: to draw on.
+        plane: image, mask and size.
+        values: map ``(h, w)`` over the whole image; the image alone when None.
+        colors: of the map.
+        norm: scale of the map.
+        invert: show high values of the image dark.
+        frame: color of the contour, which has a black rim.
+    """
     height, width = plane.size
     extent = (0, width, height, 0)
     axis.imshow(plane.image, cmap="gray_r" if invert else "gray", vmin=0, vmax=1, extent=extent)
@@ -171,7 +188,7 @@ def _draw(
         # a border of zeros closes the contour at the edge of the image
         rows, cols = plane.mask.shape
         x, y = (np.arange(cols + 2) - 0.5) * width / cols, (np.arange(rows + 2) - 0.5) * height / rows
-        lines = axis.contour(x, y, np.pad(plane.mask.astype(float), 1), levels=[0.5], colors="white", linewidths=0.9)
+        lines = axis.contour(x, y, np.pad(plane.mask.astype(float), 1), levels=[0.5], colors=frame, linewidths=0.9)
         lines.set_path_effects([withStroke(linewidth=2.0, foreground="black")])
     axis.set(xlim=(0, width), ylim=(height, 0), xticks=[], yticks=[])
     axis.spines[:].set_visible(False)

@@ -20,14 +20,25 @@ __all__ = ["EXPLAINERS", "in_paper_protocol", "row_name", "row_order", "sort_lev
 
 # controls, and what explains a network from outside
 _OTHERS = (
-    *("random", "gaussian", "smoothed_intensity", "gradient_x_input", "integrated_gradients", "deeplift", "lrp"),
-    *("occlusion", "gradcam", "hirescam", "vit_rollout"),
+    *("random", "gaussian", "smoothed_intensity", "saliency", "gradient_x_input", "integrated_gradients", "deeplift"),
+    *("lrp", "occlusion", "gradcam", "hirescam", "cam", "vit_rollout"),
 )
 _OWN = ("vit_attention", "attention", "patch_attention", NETWORK)  # what networks say themselves
 _PROGRAM = ("consistent", "cvx")  # the convex program on their maps, in closed form and solved
 EXPLAINERS = (*_OTHERS, *_OWN, *_PROGRAM)
 _VARIANTS = (
-    *("baseline", "vit", "tau_fine_gated", "tau_coarse_gated", "unconstrained_gated", "cvx", "kl_fine_coarse_gated"),
+    *(
+        "nih",
+        "chexnet",
+        "baseline",
+        "robust",
+        "vit",
+        "tau_fine_gated",
+        "tau_coarse_gated",
+        "unconstrained_gated",
+        "cvx",
+    ),
+    "kl_fine_coarse_gated",
     *("kl_coarse_fine_gated", "dual_gated", "unconstrained", "dual", "exact"),
 )
 

@@ -59,10 +59,10 @@ def _explain(explainers, image, class_idx):
 class TestMakeExplainers(unittest.TestCase):
     @parameterized.expand(
         [
-            ("baseline", [*CAMS, *RULES, *GRADIENTS, *OTHERS]),
-            ("unconstrained", [*ATTENTION, *CAMS, *GRADIENTS, *OTHERS]),
-            ("tau_fine_gated", [*ATTENTION[:2], *CAMS, *GRADIENTS, *OTHERS]),
-            ("exact", [*ATTENTION[:2], *CAMS, *GRADIENTS, *OTHERS]),
+            ("baseline", [*CAMS, "cam", "saliency", *RULES, *GRADIENTS, *OTHERS]),
+            ("unconstrained", [*ATTENTION, *CAMS, "saliency", *GRADIENTS, *OTHERS]),
+            ("tau_fine_gated", [*ATTENTION[:2], *CAMS, "cam", "saliency", *GRADIENTS, *OTHERS]),
+            ("exact", [*ATTENTION[:2], *CAMS, "saliency", *GRADIENTS, *OTHERS]),
         ]
     )
     def test_all_that_serve_a_network(self, name, expected):
@@ -75,7 +75,8 @@ class TestMakeExplainers(unittest.TestCase):
             side = {"fine": 4, "coarse": 2}.get(key.partition("/")[2])
             if key.startswith("attention") and len(network.attend) == 1:
                 side = 4  # the one map that it has, under both names
-            self.assertEqual(relevance.shape[-1], side or (8 if key == "occlusion" else 16), key)
+            side = side or {"occlusion": 8, "cam": 1}.get(key, 16)
+            self.assertEqual(relevance.shape[-1], side, key)
 
     @parameterized.expand(["baseline", "unconstrained"])
     def test_buffers_used_again(self, name):
@@ -96,7 +97,7 @@ class TestMakeExplainers(unittest.TestCase):
 
     def test_a_vision_transformer(self):
         keys = list(make_explainers(_vit().with_attention()))
-        self.assertEqual(keys, ["occlusion", "vit_attention", "vit_rollout", *OTHERS[1:]])
+        self.assertEqual(keys, ["saliency", "occlusion", "vit_attention", "vit_rollout", *OTHERS[1:]])
 
     def test_the_second_grid_has_the_attributions_of_the_first(self):
         network = build("baseline", 2, "unet", 16)[0].eval()

@@ -248,6 +248,43 @@ class TestExplanationStudy(unittest.TestCase):
         with self.assertRaisesRegex(ValueError, "^explain_class: expected 0 to 2, got 3$"):
             self.run_study(explain_class=3)
 
+    def test_each_image_is_explained_for_its_own_label(self):
+        cam, asked = HiResCAM(self.network, "block4"), []
+
+        def explainers():
+            return {
+                "hirescam/coarse": lambda image, class_idx: asked.extend(class_idx.tolist()) or cam(image, class_idx)
+            }
+
+        items = _items()
+        values = self.run_study(items, explainers=explainers, explain_class="label")
+        self.assertEqual(asked, [0, 1, 0, 1, 0])
+        predicted = [values[(item["case"], "network", "", "predicted")] for item in items]
+        self.assertNotEqual(predicted, asked, "the prediction must be another to tell them apart")
+        image, mask = (torch.stack([torch.as_tensor(item[key]) for item in items]) for key in ("image", "mask"))
+        expected = compute_localization(cam(image, torch.tensor(asked)), mask)["pixel_ap"]
+        for item, number in zip(items, expected.tolist(), strict=True):
+            np.testing.assert_allclose(values[(item["case"], "hirescam", "coarse", "pixel_ap")], number, atol=1e-6)
+
+    def test_labels_and_predictions_do_not_share_a_file(self):
+        self.run_study()
+        with self.assertRaisesRegex(ValueError, "^output_dir: 'out' has explanations of another class"):
+            self.run_study(explain_class="label")
+
+    def test_masks_of_several_channels_unite(self):
+        together = _items()
+        apart = [{**item, "mask": torch.cat([item["mask"], torch.zeros(2, 16, 16)])} for item in together]
+        for item in apart:
+            item["mask"][2, :8] = item["mask"][0, :8]  # a part of it moves to another channel
+            item["mask"][0, :8] = 0
+        self.assert_same(self.run_study(apart), self.run_study(together, folder="together"))
+
+    @parameterized.expand(["labels", "true", ""])
+    def test_a_class_by_another_word(self, word):
+        message = rf"^explain_class: expected one of \['predicted', 'label'\], got '{word}'$"
+        with self.assertRaisesRegex(ValueError, message):
+            ExplanationStudy(self.root, self.network, self.explainers, [], "exact", explain_class=word)
+
     def test_a_map_with_not_a_number(self):
         def broken():
             return {"broken": lambda image, class_idx: torch.full((len(image), 1, 4, 4), torch.nan)}

@@ -20,15 +20,23 @@ from pathlib import Path
 import nibabel
 import numpy as np
 
-__all__ = ["HEADER", "write_case", "write_csv", "write_nifti"]
+__all__ = ["HEADER", "LOCALIZATION_HEADER", "write_case", "write_csv", "write_localization", "write_nifti"]
 
 HEADER = ("image", "explainer", "level", "metric", "value", "variant", "seed")
+LOCALIZATION_HEADER = ("method", "class", "iou_threshold", "accuracy", "images", "seed", "variant")
 
 
-def write_csv(folder: Path, lines: Iterable[Sequence], header: Sequence[str] = HEADER) -> Path:
-    """Write ``folder/explanations.csv`` with these lines."""
+def write_localization(folder: Path, lines: Iterable[Sequence], header: Sequence[str] = LOCALIZATION_HEADER) -> Path:
+    """Write ``folder/localization.csv`` with these lines."""
+    return write_csv(folder, lines, header, "localization.csv")
+
+
+def write_csv(
+    folder: Path, lines: Iterable[Sequence], header: Sequence[str] = HEADER, name: str = "explanations.csv"
+) -> Path:
+    """Write ``folder/explanations.csv``, or another file, with these lines."""
     folder.mkdir(parents=True, exist_ok=True)
-    path = folder / "explanations.csv"
+    path = folder / name
     with open(path, "w", newline="", encoding="utf-8") as file:
         writer = csv.writer(file)
         writer.writerow(header)

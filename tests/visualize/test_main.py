@@ -25,7 +25,7 @@ from parameterized import parameterized
 from PIL import Image
 
 from monai_dd.visualize.__main__ import main
-from tests.visualize.study import write_case, write_csv
+from tests.visualize.study import write_case, write_csv, write_localization
 
 
 def _call(*arguments: str | Path) -> tuple[int, str, str]:
@@ -54,6 +54,7 @@ class TestCommandLine(unittest.TestCase):
                 lines.append((image, "attention", "fine", "pixel_ap", 0.5, "dual", seed))
                 lines.append((image, "attention", "fine", "randomization_01_out", 0.5, "dual", seed))
             write_csv(self.study / f"seed{seed}", lines)
+        write_localization(self.study / "seed0", [("cam", "Mass", 0.1, 0.5, 8, 0, "dual")])
         maps = {"attention_fine": np.ones((4, 4))}
         write_case(self.study / "seed0" / "maps" / "case_0000", np.zeros((8, 8)), maps, variant="dual")
 
@@ -74,7 +75,9 @@ class TestCommandLine(unittest.TestCase):
         self.assertEqual(target.read_text(encoding="utf-8").count(r"\begin{tabular}"), 1)
         self.assertEqual(self._left(), ["study", "tables.tex"])
 
-    @parameterized.expand([("curves",), ("curves", "--kind", "randomization"), ("maps",)])
+    @parameterized.expand(
+        [("curves",), ("curves", "--kind", "randomization"), ("maps",), ("boxes",), ("localization",)]
+    )
     def test_pictures(self, command, *options):
         target = self.folder / "picture.png"
         status, out, err = _call(command, self.study, *options, "--output", target, "--dpi", 50)

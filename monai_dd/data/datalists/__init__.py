@@ -13,13 +13,16 @@
 from __future__ import annotations
 
 from .brats import build_brats_datalist, find_brats_halves
+from .chestxray14 import build_chestxray14_datalist
 from .fdg import build_fdg_datalist, find_series
-from .load import load_datalist
+from .load import load_datalist, load_findings
 from .pictures import find_pictures
+from .save import save_datalist
 from .slices import build_slices_datalist, find_slices
 
 __all__ = [
     "build_brats_datalist",
+    "build_chestxray14_datalist",
     "build_fdg_datalist",
     "build_slices_datalist",
     "find_brats_halves",
@@ -27,4 +30,6 @@ __all__ = [
     "find_series",
     "find_slices",
     "load_datalist",
+    "load_findings",
+    "save_datalist",
 ]

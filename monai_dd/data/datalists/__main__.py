@@ -8,12 +8,11 @@
 # WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
 # See the License for the specific language governing permissions and
 # limitations under the License.
-"""Command line of the data lists: ``python -m monai_dd.data.datalists fdg --help``, or ``brats`` or ``slices``."""
+"""Command line of the data lists: ``python -m monai_dd.data.datalists fdg --help``, brats, slices or chestxray14."""
 
 from __future__ import annotations
 
 import argparse
-import json
 import sys
 import warnings
 from collections import Counter
@@ -21,7 +20,9 @@ from pathlib import Path
 from typing import Any
 
 from monai_dd.data.datalists.brats import build_brats_datalist
+from monai_dd.data.datalists.chestxray14 import FINDINGS, build_chestxray14_datalist
 from monai_dd.data.datalists.fdg import CLASSES, build_fdg_datalist
+from monai_dd.data.datalists.save import save_datalist
 from monai_dd.data.datalists.slices import build_slices_datalist
 from monai_dd.transforms.hemisphere.functional import MODES
 
@@ -75,6 +76,26 @@ def _slices(args: argparse.Namespace) -> tuple[dict[str, Any], list[str]]:
         skip_broken=args.skip_broken,
     )
     return datalist, _describe(datalist)
+
+
+def _chestxray14(args: argparse.Namespace) -> tuple[dict[str, Any], list[str]]:
+    datalist = build_chestxray14_datalist(
+        args.dataset_dir,
+        classes=args.classes,
+        val_fraction=args.val_fraction,
+        test_fraction=args.test_fraction,
+        seed=args.seed,
+        skip_missing=args.skip_missing,
+        drop_unlabeled_boxes=args.drop_unlabeled_boxes,
+        progress=not args.quiet,
+    )
+    counts = datalist["counts"]
+    table = [["images / boxes", *counts]]
+    for what in ("patients", "images", "negative"):
+        table.append([what, *(str(here[what]) for here in counts.values())])
+    for name in datalist["class_names"]:
+        table.append([name, *(f"{here['findings'][name]} / {here['boxes'][name]}" for here in counts.values())])
+    return datalist, ["".join(f"{cell:>16}" if place else f"{cell:20}" for place, cell in enumerate(r)) for r in table]
 
 
 def _describe(datalist: dict[str, Any]) -> list[str]:
@@ -131,6 +152,25 @@ def _parser() -> argparse.ArgumentParser:
     slices.add_argument("--gap", type=int, default=0, help=f"rows to leave out where two sections meet {default}")
     slices.set_defaults(run=_slices)
 
+    what = "ChestX-ray14: chest X-rays with labels of fourteen findings and boxes"
+    chest = commands.add_parser("chestxray14", help=what, description=what)
+    chest.add_argument("--dataset_dir", required=True, help="folder of the tables (CSV, TXT) and of the image folders")
+    chest.add_argument(
+        "--classes", nargs="+", choices=FINDINGS, metavar="FINDING", help="findings to keep (default: all fourteen)"
+    )
+    chest.add_argument(
+        "--val_fraction", type=float, default=0.1, help=f"share of the patients that are not in the test part {default}"
+    )
+    chest.add_argument(
+        "--test_fraction", type=float, help="share of the test part, only without test_list.txt (default: 0.25)"
+    )
+    chest.add_argument("--skip_missing", action="store_true", help="leave out images that are not there")
+    chest.add_argument(
+        "--drop_unlabeled_boxes", action="store_true", help="leave out boxes of findings that the image's label lacks"
+    )
+    chest.add_argument("--quiet", action="store_true", help="show no progress bar")
+    chest.set_defaults(run=_chestxray14)
+
     for command, min_area in ((brats, 1000), (slices, 100)):
         command.add_argument("--mode", choices=MODES, default="boundary", help=f"the cut {default}")
         command.add_argument(
@@ -147,7 +187,7 @@ def _parser() -> argparse.ArgumentParser:
         )
     for command in (fdg, brats):
         command.add_argument("--val_fraction", type=float, default=0.2, help=f"share of the validation part {default}")
-    for command in (fdg, brats, slices):
+    for command in (fdg, brats, slices, chest):
         command.add_argument("--output", help="data list to write (default: DATASET_DIR/datalist.json)")
         command.add_argument("--seed", type=int, default=0, help=f"seed of the split {default}")
     return parser
@@ -168,7 +208,7 @@ def main(argv: list[str] | None = None) -> int:
             warnings.simplefilter("always", UserWarning)
             warnings.showwarning = _print_warning
             datalist, lines = args.run(args)
-        output.write_text(json.dumps(datalist, indent=2) + "\n", encoding="utf-8")
+        save_datalist(datalist, output)
     except (ValueError, OSError) as error:
         print(f"error: {error}", file=sys.stderr)
         return 2

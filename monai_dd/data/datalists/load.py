@@ -18,7 +18,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-__all__ = ["load_datalist", "split_volume"]
+__all__ = ["load_datalist", "load_findings", "split_volume"]
 
 PATHS = ("image", "mask")
 VOLUME = re.compile(r"(?P<path>.+\.nii(\.gz)?)#(?P<volume>\d+)", re.IGNORECASE)
@@ -70,6 +70,29 @@ def load_datalist(
         )
     absolute = [{k: _absolute(root, v) if k in PATHS else v for k, v in item.items()} for item in items]
     return [{**found, "case": _case(item)} for found, item in zip(absolute, items, strict=True)]
+
+
+def load_findings(
+    datalist_file: str | Path, section: str, dataset_dir: str | Path, class_names: Sequence[str]
+) -> list[dict[str, Any]]:
+    """Items of one section as :func:`load_datalist` gives them, one for each class that has a box in an image.
+
+    Returns:
+        the items; ``finding`` is the index of the class, ``boxes`` are those of this class alone, and ``case`` ends in
+        its name, as in ``images/0001.png:Mass``. Images without boxes have none.
+
+    Raises:
+        ValueError: see :func:`load_datalist`, and when no image of the section has a box.
+    """
+    found = []
+    for item in load_datalist(datalist_file, section, dataset_dir, class_names):
+        boxes = item.get("boxes", [])
+        for index in sorted({int(box[0]) for box in boxes}):
+            own = [box for box in boxes if box[0] == index]
+            found.append({**item, "finding": index, "boxes": own, "case": f"{item['case']}:{class_names[index]}"})
+    if not found:
+        raise ValueError(f"{Path(datalist_file).name}: expected images with boxes in {section!r}, found none")
+    return found
 
 
 def _case(item: dict[str, Any]) -> str:

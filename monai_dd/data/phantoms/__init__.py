@@ -15,6 +15,9 @@ from __future__ import annotations
 from monai_dd.data.phantoms.brain import create_brain_phantom
 from monai_dd.data.phantoms.brain_patients import write_brain_phantom_patients
 from monai_dd.data.phantoms.brain_phantom import BRAIN_MODALITIES, TISSUE_NAMES, TUMOR_LABELS, BrainPhantom
+from monai_dd.data.phantoms.chest import create_chest_phantom
+from monai_dd.data.phantoms.chest_images import write_chest_phantom_images
+from monai_dd.data.phantoms.chest_phantom import CHEST_FINDINGS, ChestBox, ChestPhantom
 from monai_dd.data.phantoms.pet import create_pet_phantom
 from monai_dd.data.phantoms.pet_muscles import MUSCLE_GROUPS, MUSCLE_NAMES
 from monai_dd.data.phantoms.pet_phantom import LABEL_NAMES, PETPhantom
@@ -23,16 +26,21 @@ from monai_dd.data.phantoms.pet_studies import write_pet_phantom_studies
 
 __all__ = [
     "BRAIN_MODALITIES",
+    "CHEST_FINDINGS",
     "LABEL_NAMES",
     "MUSCLE_GROUPS",
     "MUSCLE_NAMES",
     "TISSUE_NAMES",
     "TUMOR_LABELS",
     "BrainPhantom",
+    "ChestBox",
+    "ChestPhantom",
     "PETPhantom",
     "create_brain_phantom",
+    "create_chest_phantom",
     "create_pet_phantom",
     "write_brain_phantom_patients",
+    "write_chest_phantom_images",
     "write_pet_phantom_studies",
     "write_pet_series",
 ]

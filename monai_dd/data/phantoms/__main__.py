@@ -8,7 +8,7 @@
 # WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
 # See the License for the specific language governing permissions and
 # limitations under the License.
-"""Command line: write a data set of phantoms, ``pet`` or ``brain``."""
+"""Command line: write a data set of phantoms, ``pet``, ``brain`` or ``chest``."""
 
 from __future__ import annotations
 
@@ -17,6 +17,7 @@ import sys
 from collections.abc import Sequence
 
 from monai_dd.data.phantoms.brain_patients import write_brain_phantom_patients
+from monai_dd.data.phantoms.chest_images import write_chest_phantom_images
 from monai_dd.data.phantoms.pet_studies import write_pet_phantom_studies
 
 __all__ = ["main"]
@@ -36,16 +37,21 @@ def main(argv: Sequence[str] | None = None) -> int:
     _add_pet(pet)
     brain = commands.add_parser("brain", help="brain MRI as BraTS-named NIfTI", description=_BRAIN, **_DEFAULTS)
     _add_brain(brain)
-    for command in (pet, brain):
+    chest = commands.add_parser("chest", help="chest radiographs as ChestX-ray14", description=_CHEST, **_DEFAULTS)
+    _add_chest(chest)
+    for command in (pet, brain, chest):
         command.add_argument("--output_dir", required=True, help="folder of the data set")
         command.add_argument("--seed", type=int, default=0, help="the same seed gives the same files")
         command.add_argument("--num_workers", type=int, default=1, help="processes writing at the same time")
     arguments = vars(parser.parse_args(argv))
     try:
-        if arguments.pop("kind") == "pet":
+        kind = arguments.pop("kind")
+        if kind == "pet":
             if len(arguments["voxel_size"]) not in (1, 3):
                 pet.error(f"--voxel_size: expected one or three numbers, got {len(arguments['voxel_size'])}")
             print(write_pet_phantom_studies(**arguments))
+        elif kind == "chest":
+            print(write_chest_phantom_images(**arguments))
         else:
             print(write_brain_phantom_patients(**arguments)[-1].parent)
     except (ValueError, OSError) as error:
@@ -61,6 +67,11 @@ _PET = (
 _BRAIN = (
     "Write brain phantoms with a tumor in four co-registered modalities (T1, T1ce, T2, FLAIR), skull-stripped, with "
     "the mask of the tumor (1 necrotic core, 2 edema, 4 enhancing rim), as NIfTI files named as in BraTS."
+)
+
+_CHEST = (
+    "Write frontal chest radiographs of phantoms with none to three findings (atelectasis, cardiomegaly, effusion, "
+    "infiltration, mass, nodule, pneumothorax) and boxes around them, as PNG files with the tables of ChestX-ray14."
 )
 
 
@@ -84,6 +95,15 @@ def _add_pet(parser: argparse.ArgumentParser) -> None:
 def _add_brain(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--num_patients", type=int, default=20, help="number of patients")
     parser.add_argument("--spacing", type=float, default=1.0, metavar="MM", help="edge of a voxel, 0.5 to 8")
+
+
+def _add_chest(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--num_patients", type=int, default=200, help="number of patients, with one to four images")
+    parser.add_argument("--image_size", type=int, default=256, metavar="PIXELS", help="edge of an image, 32 to 2048")
+    parser.add_argument("--test_fraction", type=float, default=0.25, help="share of the patients in test_list.txt")
+    parser.add_argument(
+        "--boxes", choices=["test", "all"], default="test", help="images with boxes: of the test part as published"
+    )
 
 
 if __name__ == "__main__":

@@ -16,7 +16,7 @@ import json
 
 from parameterized import parameterized
 
-from monai_dd.data.datalists import load_datalist
+from monai_dd.data.datalists import load_datalist, load_findings
 from tests.data.datalists.small_brats import InFolder
 
 
@@ -89,3 +89,50 @@ class TestLoad(InFolder):
             load_datalist(self.file, "training", self.root)
         self.assertIn("2 of 3 images and masks in the section 'training' of datalist.json", str(caught.exception))
         self.assertNotIn("Doe", str(caught.exception))
+
+
+class TestLoadFindings(InFolder):
+    CLASSES = ("Effusion", "Mass", "Nodule")
+    MASS, OTHER, NODULE = [1, 0.1, 0.2, 0.3, 0.4], [1, 0.5, 0.5, 0.7, 0.9], [2, 0.0, 0.0, 0.1, 0.1]
+
+    def write(self, *boxes: list) -> None:
+        items = []
+        for number, own in enumerate(boxes):
+            (self.root / f"{number}.png").touch()
+            items.append({"image": f"{number}.png", "label": [1, 0, 1], "patient": f"{number}", "boxes": own})
+        content = {"class_names": self.CLASSES, "test": items, "training": []}
+        (self.root / "datalist.json").write_text(json.dumps(content))
+
+    def load(self, section: str = "test", classes: tuple = CLASSES) -> list[dict]:
+        return load_findings(self.root / "datalist.json", section, self.root, classes)
+
+    def test_an_item_for_each_class_with_a_box(self):
+        self.write([self.NODULE, self.MASS, self.OTHER], [], [self.NODULE])
+        image = {"image": f"{self.root}/0.png", "label": [1, 0, 1], "patient": "0"}
+        last = {"image": f"{self.root}/2.png", "label": [1, 0, 1], "patient": "2"}
+        # in the order of the classes, whatever that of the boxes, and what the label says or not
+        expected = [
+            {**image, "boxes": [self.MASS, self.OTHER], "finding": 1, "case": "0.png:Mass"},
+            {**image, "boxes": [self.NODULE], "finding": 2, "case": "0.png:Nodule"},
+            {**last, "boxes": [self.NODULE], "finding": 2, "case": "2.png:Nodule"},
+        ]
+        self.assertEqual(self.load(), expected)
+
+    def test_a_section_without_boxes(self):
+        self.write([], [])
+        for section in ("test", "training"):
+            message = f"^datalist.json: expected images with boxes in '{section}', found none$"
+            with self.assertRaisesRegex(ValueError, message):
+                self.load(section)
+
+    def test_items_without_the_key(self):
+        (self.root / "0.png").touch()
+        content = {"class_names": self.CLASSES, "test": [{"image": "0.png"}]}
+        (self.root / "datalist.json").write_text(json.dumps(content))
+        with self.assertRaisesRegex(ValueError, "found none$"):
+            self.load()
+
+    def test_other_classes(self):
+        self.write([self.MASS])
+        with self.assertRaisesRegex(ValueError, "^class_names: expected those of datalist.json"):
+            self.load(classes=self.CLASSES[:2])

@@ -1,0 +1,106 @@
+# Copyright (c) monai_dd contributors
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#     http://www.apache.org/licenses/LICENSE-2.0
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+"""Weights of published networks, from a local file, for encoders."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import torch
+from torch import nn
+
+from monai_dd.networks.encoders.densenet import DenseNetEncoder
+from monai_dd.networks.encoders.resnet import ResNetEncoder
+from monai_dd.utils.weights import check_state_fits, read_state_dict
+
+__all__ = ["load_pretrained"]
+
+_FIRST = {DenseNetEncoder: "stages.0.conv0.weight", ResNetEncoder: "stages.0.0.weight"}
+
+
+def load_pretrained(encoder: nn.Module, path: str | Path) -> nn.Module:
+    """Load a state dict with torchvision's names, as its published ImageNet weights have them, into an encoder.
+
+    Of the file only what the encoder has is read: a cut DenseNet takes the blocks that it keeps, and its last
+    normalization from the transition that follows there. Counters of batches, which older files lack, may be missing.
+    Names of MONAI's own ``DenseNet`` are understood too. Only tensors are read, nothing in the file can run.
+
+    The first convolution is fitted to the encoder's channels: where their number differs, every channel gets the sum
+    over the file's channels divided by the number of the encoder's. A gray image then gives what the published network
+    gives on the image repeated in red, green and blue; so does an image whose channels are all equal. ImageNet's mean
+    and standard deviation are part of the published preprocessing and not of the weights.
+
+    Args:
+        encoder: :class:`DenseNetEncoder` or :class:`ResNetEncoder` in two dimensions, of the published widths.
+        path: file saved by ``torch.save``, such as torchvision's ``densenet121-a639ec97.pth``.
+
+    Returns:
+        the encoder.
+
+    Raises:
+        ValueError: for another encoder, or when the file is missing, is not readable, or is of another network.
+    """
+    kind = next((known for known in _FIRST if isinstance(encoder, known)), None)
+    if kind is None:
+        expected = " or ".join(known.__name__ for known in _FIRST)
+        raise ValueError(f"encoder: expected {expected}, got {type(encoder).__name__}")
+    file = f"{Path(path).parent.name}/{Path(path).name}"
+    if not Path(path).is_file():
+        raise ValueError(f"path: expected a file of weights, {file} is not there")
+    try:
+        published = read_state_dict(path, map_location="cpu")
+    except ValueError as error:
+        raise ValueError(f"{file}: expected weights saved by torch.save, got {error}") from None
+    except TypeError as error:
+        raise ValueError(f"{file}: expected a plain state dict of tensors, got {error}") from None
+
+    own = encoder.state_dict()
+    rename = _rename_densenet if kind is DenseNetEncoder else _rename_resnet
+    state = {k: w for k, w in own.items() if k.endswith("num_batches_tracked")}
+    for name, weight in published.items():
+        renamed = rename(name)
+        if renamed in own:
+            state[renamed] = weight
+    first = _FIRST[kind]
+    if first in state:
+        state[first] = _fit_channels(state[first], own[first].shape[1])
+    expected = f"expected torchvision's weights of this {kind.__name__} ({len(own)} tensors)"
+    check_state_fits(own, state, f"{file}: {expected}, got those of another network")
+    encoder.load_state_dict(state)
+    return encoder
+
+
+def _fit_channels(weight: torch.Tensor, channels: int) -> torch.Tensor:
+    if weight.dim() < 2 or weight.shape[1] == channels:
+        return weight
+    return (weight.sum(1, keepdim=True) / channels).repeat_interleave(channels, 1)
+
+
+def _rename_densenet(name: str) -> str:
+    """Our name of a tensor: a transition's normalization closes the stage before it, the rest opens the one after."""
+    name = name.removeprefix("features.")
+    name = re.sub(r"(denselayer\d+)\.(?:layers\.)?(norm|conv)\.?([12])\.", r"\1.layers.\2\3.", name)
+    if found := re.match(r"denseblock(\d+)\.", name):
+        return f"stages.{int(found[1]) - 1}.{name}"
+    if found := re.match(r"transition(\d+)\.(norm|conv)\.(.+)", name):
+        stage = int(found[1]) - (found[2] == "norm")
+        return f"stages.{stage}.{found[2]}.{found[3]}"
+    if found := re.match(r"norm5\.(.+)", name):
+        return f"stages.3.norm.{found[1]}"
+    return f"stages.0.{name}"
+
+
+def _rename_resnet(name: str) -> str:
+    """Our name of a tensor: the first stage holds the stem, and layer 1 behind its four modules."""
+    part, _, rest = name.partition(".")
+    places = {"conv1": "0.0", "bn1": "0.1", "layer1": "0.4", "layer2": "1", "layer3": "2", "layer4": "3"}
+    return f"stages.{places.get(part, part)}.{rest}"
