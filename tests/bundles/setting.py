@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import atexit
 import csv
+import json
 import os
 import shutil
 import subprocess
@@ -29,11 +30,12 @@ from ignite.engine import Events
 from monai.bundle import ConfigParser, ConfigWorkflow
 
 from monai_dd.data.datalists.__main__ import main as write_datalist
-from monai_dd.data.phantoms import write_brain_phantom_patients, write_pet_phantom_studies
+from monai_dd.data.phantoms import write_brain_phantom_patients, write_chest_phantom_images, write_pet_phantom_studies
 
 __all__ = [
     "BRATS",
     "BUNDLES",
+    "CHEST",
     "EVALUATE",
     "FDG",
     "InFolder",
@@ -55,6 +57,7 @@ ROOT = Path(__file__).resolve().parents[2]
 BUNDLES = sorted(p.parents[1] for p in (ROOT / "bundles").glob("*/configs/metadata.json"))
 FDG = ROOT / "bundles" / "fdg_pet_biodistribution_classification"
 BRATS = ROOT / "bundles" / "brats_mri_tumor_classification"
+CHEST = ROOT / "bundles" / "chest_xray_pathology_classification"
 EVALUATE = ("train", "evaluate", "evaluate_localization")
 # the smallest network and image of the demo overlay in which both levels still have several cells
 SMALL = {
@@ -98,6 +101,12 @@ def phantoms(root: Path = FDG) -> Path:
     if root == FDG:
         write_pet_phantom_studies(data, num_studies=12, voxel_size=12, progress=False)
         status = write_datalist(["fdg", "--dataset_dir", str(data), "--val_fraction", "0.25"])
+    elif root == CHEST:
+        # 8 images to train on, 7 to validate and 9 to test, of 5, 4 and 5 findings, 10 boxes in the last ones
+        write_chest_phantom_images(data, num_patients=14, image_size=64, test_fraction=0.4, progress=False)
+        classes = json.loads((root / "configs" / "phantoms.json").read_text())["class_names"]
+        options = ["--val_fraction", "0.4", "--classes", *classes, "--quiet"]
+        status = write_datalist(["chestxray14", "--dataset_dir", str(data), *options])
     else:
         write_brain_phantom_patients(data, num_patients=4, spacing=4, progress=False)
         options = ["--val_fraction", "0.25", "--min_area", "60", "--slice_step", "4"]

@@ -24,7 +24,7 @@ from monai.bundle.reference_resolver import ReferenceResolver
 from monai.utils import BundleProperty, BundlePropertyConfig, optional_import
 from parameterized import parameterized
 
-from tests.bundles.setting import BUNDLES, parser
+from tests.bundles.setting import BUNDLES, CHEST, parser
 
 # further ids the rules name, beyond those MONAI calls required
 TRAIN_IDS = (
@@ -38,6 +38,8 @@ ALWAYS_OVER = {
     **{"train": ("train",), "inference": ("inference",), "evaluate": ("train", "evaluate")},
     "explain": ("train", "evaluate", "explain"),
 }
+DEFAULT = {CHEST: "variant_baseline"}  # the others: variant_dual
+FALLING = ("val_loss",)  # metrics of which the smallest value is the best
 DISTRIBUTED = {
     "multi_gpu_train": ("train", "multi_gpu_train"),
     "multi_gpu_evaluate": ("train", "evaluate", "multi_gpu_evaluate"),
@@ -58,6 +60,7 @@ def _all(*groups) -> list[tuple]:
 
 EACH = _all(*((root,) for root in BUNDLES))
 EACH_VARIANT = _all(*((root, v) for root in BUNDLES for v in _variants(root)))
+REPLACING = [each for each in EACH_VARIANT if "network_def" in _overlay(*each[1:])]
 COMPOSITIONS = _all(
     *((root, kind, v) for root in BUNDLES for kind, v in product(ALWAYS_OVER | DISTRIBUTED, ["", *_variants(root)]))
 )
@@ -110,7 +113,12 @@ class TestIds(unittest.TestCase):
         config = parser("train", root=root)
         (metric,) = config["validate#key_metric"]
         self.assertEqual(config["best_saver#key_metric_name"], metric)
-        self.assertTrue(config["best_saver#key_metric_greater_or_equal"])
+        if metric in FALLING:
+            self.assertTrue(config["best_saver#key_metric_negative_sign"])
+            self.assertEqual(config["validate#evaluator#metric_cmp_fn"], "$operator.lt")
+        else:
+            self.assertNotIn("key_metric_negative_sign", config["best_saver"])
+            self.assertTrue(config["best_saver#key_metric_greater_or_equal"])
         self.assertIn(metric, (root / "docs" / "README.md").read_text())
 
     @parameterized.expand(EACH)
@@ -168,7 +176,8 @@ class TestOverlays(unittest.TestCase):
     @parameterized.expand(EACH_VARIANT)
     def test_variant_touches_network_and_loss_only(self, _name, root, variant):
         config = _overlay(root, variant)
-        self.assertEqual({key.split("#")[0] for key in config}, {"network_def", "loss"})
+        more = {"iteration_update"} & set(parser("train", root=root).get())  # of a bundle that offers another one
+        self.assertEqual({key.split("#")[0] for key in config}, {"network_def", "loss"} | more)
         known = parser("train", root=root)["network_def"]
         self.assertEqual([k for k in config if k.startswith("network_def#") and k.split("#")[1] not in known], [])
 
@@ -181,16 +190,17 @@ class TestOverlays(unittest.TestCase):
         self.assertEqual(alone["network_def"], after["network_def"])
         self.assertEqual(alone["loss"], after["loss"])
 
-    @parameterized.expand(EACH)
-    def test_variant_on_a_network_of_another_kind_is_refused(self, _name, root):
-        config = parser("train", "variant_vit", "variant_dual", "demo", root=root)
-        with self.assertRaisesRegex(RuntimeError, "ViTClassifier"):
+    @parameterized.expand(REPLACING)
+    def test_variant_on_a_network_of_another_kind_is_refused(self, _name, root, variant):
+        config = parser("train", variant, "variant_dual", "demo", root=root)
+        with self.assertRaisesRegex(RuntimeError, config["network_def#_target_"].split(".")[-1]):
             config.get_parsed_content("network_def")
 
     @parameterized.expand(EACH)
     def test_default_is_its_own_overlay(self, _name, root):
+        default = DEFAULT.get(root, "variant_dual")
         self.assertEqual(
-            {k: parser("train", "variant_dual", root=root)[k] for k in ("network_def", "loss")},
+            {k: parser("train", default, root=root)[k] for k in ("network_def", "loss")},
             {k: parser("train", root=root)[k] for k in ("network_def", "loss")},
         )
 

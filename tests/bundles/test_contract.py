@@ -26,7 +26,7 @@ from packaging.utils import canonicalize_name
 from parameterized import parameterized
 
 import monai_dd
-from tests.bundles.setting import BUNDLES, ROOT
+from tests.bundles.setting import BUNDLES, ROOT, parser
 
 SCHEMA = os.environ.get("MONAI_DD_META_SCHEMA", "")  # the official schema, a download; see the metadata's "schema"
 CONVENTIONAL = ("train", "evaluate", "inference", "multi_gpu_train", "multi_gpu_evaluate")
@@ -118,7 +118,8 @@ class TestFiles(unittest.TestCase):
         text = (root / "docs" / "README.md").read_text()
         for section in README_SECTIONS:
             self.assertRegex(text, rf"(?m)^#+ .*{section}", section)
-        self.assertIn("val_balanced_accuracy", text)  # the metric as handler, saver and tables call it
+        (metric,) = _configs(root)["train.json"]["validate"]["key_metric"]
+        self.assertIn(metric, text)  # as handler, saver and tables call it
 
     @parameterized.expand([(_named(root), root) for root in BUNDLES])
     def test_sizes(self, _name, root):
@@ -228,7 +229,8 @@ class TestMetadata(unittest.TestCase):
         formats, inference = configs["metadata.json"]["network_data_format"], configs["inference.json"]
         self.assertEqual(formats["inputs"]["image"]["spatial_shape"], inference["image_size"])
         self.assertEqual(list(formats["outputs"]["pred"]["channel_def"].values()), inference["class_names"])
-        self.assertEqual(formats["outputs"]["pred"]["num_channels"], inference["network_def"]["num_classes"])
+        classes = parser("inference", root=root).get_parsed_content("network_def#num_classes")
+        self.assertEqual(formats["outputs"]["pred"]["num_channels"], classes)
         self.assertEqual(formats["inputs"]["image"]["num_channels"], inference["in_channels"])
         self.assertEqual(len(formats["inputs"]["image"]["spatial_shape"]), inference["encoder"]["spatial_dims"])
 

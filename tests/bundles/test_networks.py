@@ -23,7 +23,7 @@ from monai.bundle import ckpt_export, verify_net_in_out
 from parameterized import parameterized
 
 from monai_dd.utils.enums import AttentionKeys
-from tests.bundles.setting import BRATS, BUNDLES, FDG, SMALL, config_files, parser, variants_of
+from tests.bundles.setting import BRATS, BUNDLES, CHEST, FDG, SMALL, config_files, parser, variants_of
 
 # Ron et al. (2022), Table 3, in millions, printed with one decimal
 TABLE_3 = {
@@ -50,9 +50,33 @@ TABLE_3 = {
 }
 ROUNDING = {FDG: 0.005, BRATS: 0.02}  # of one decimal, relative to the smallest of the numbers
 VIT_B16 = 85.4e6  # for both data sets
-OWN = {"variant_dual", "variant_exact", "variant_unconstrained", "variant_four_level"}  # not in the paper
+# not in that paper
+OWN = {
+    *("variant_dual", "variant_exact", "variant_unconstrained", "variant_four_level", "variant_dynamic_routing"),
+    *(f"variant_{pooling}" for pooling in ("mean_pooling", "attention_pooling", "gated_attention", "loss_attention")),
+    "variant_loss_attention_capsule",
+}
+
+
+def _dense_block(channels: int, layers: int) -> int:
+    """Weights of a dense block of growth rate 32: two batch normalizations and two convolutions in each layer."""
+    widths = (channels + 32 * layer for layer in range(layers))
+    return sum(2 * width + 128 * width + 2 * 128 + 32 * 128 * 9 for width in widths)
+
+
+STEM = 64 * 49 + 2 * 64  # one gray channel
+TRANSITION = 2 * 256 + 128 * 256
+CUT = STEM + _dense_block(64, 6) + TRANSITION + _dense_block(128, 12) + 2 * 512
+# published networks without their 1000 classes, one channel for three in the first convolution, 14 findings
+EXPECTED = {
+    "variant_baseline": CUT + 14 * 513,
+    "variant_robust": CUT + 14 * 513,
+    "variant_chexnet": 7_978_856 - 1000 * 1025 - 2 * 64 * 49 + 14 * 1025,
+    "variant_nih": 25_557_032 - 1000 * 2049 - 2 * 64 * 49 + 14 * 2049,
+}
 NETWORK = {key: SMALL[key] for key in SMALL if key.startswith(("encoder", "embed_dim", "image_size"))}
 EACH = [(root.name, root) for root in BUNDLES]
+EACH_WITH_VIT = [each for each in EACH if "variant_vit" in variants_of(each[1])]
 EACH_VARIANT = [(f"{root.name}_{v}", root, v) for root in BUNDLES for v in variants_of(root)]
 EACH_NETWORK = [each for each in EACH_VARIANT if each[2] in ("variant_exact", "variant_vit")]  # one of each kind
 
@@ -82,7 +106,11 @@ class TestFullSize(unittest.TestCase):
         count = sum(p.numel() for p in _network(root, variant).parameters())
         self.assertLess(abs(count / TABLE_3[root][variant] - 1), ROUNDING[root], count)
 
-    @parameterized.expand(EACH)
+    @parameterized.expand(sorted(EXPECTED.items()))
+    def test_parameters_of_chest_networks(self, variant, expected):
+        self.assertEqual(sum(p.numel() for p in _network(CHEST, variant).parameters()), expected)
+
+    @parameterized.expand(EACH_WITH_VIT)
     def test_parameters_of_the_transformer(self, _name, root):
         """The paper's number is that of one channel of 224x224; other sizes have more positions."""
         override = {"in_channels": 1, "image_size": [224, 224]}
@@ -93,7 +121,8 @@ class TestFullSize(unittest.TestCase):
 
     @parameterized.expand(EACH)
     def test_overlays_all_have_an_expectation(self, _name, root):
-        self.assertLessEqual(set(variants_of(root)) - set(TABLE_3.get(root, {})), {*OWN, "variant_vit"})
+        expected = {CHEST: EXPECTED, **TABLE_3}[root]
+        self.assertLessEqual(set(variants_of(root)) - set(expected), {*OWN, "variant_vit"})
 
     @parameterized.expand(EACH)
     def test_default(self, _name, root):
@@ -119,8 +148,9 @@ class TestSmall(unittest.TestCase):
 
     @parameterized.expand(EACH_VARIANT)
     def test_verify_net_in_out(self, _name, root, variant):
-        # the size of the metadata, which is the size of the witness grids too
-        override = {**NETWORK, "image_size": parser("inference", root=root)["image_size"]}
+        # the size of the metadata, which is the size of the witness grids too, and its classes
+        inference = parser("inference", root=root)
+        override = {**NETWORK, **{key: inference[key] for key in ("image_size", "class_names")}}
         files = config_files("inference", variant, "demo", root=root)
         verify_net_in_out(net_id="network_def", meta_file=_meta(root), config_file=files, device="cpu", **override)
 
