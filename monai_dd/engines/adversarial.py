@@ -97,7 +97,7 @@ class AdversarialUpdate:
                 _AsTrained(engine),
                 image.as_subclass(torch.Tensor)[rows],
                 target.as_subclass(torch.Tensor)[rows],
-                partial(_scaled_loss, engine),
+                partial(_loss, engine),
                 self.epsilon,
                 self.value_range,
                 self.steps,
@@ -136,11 +136,9 @@ class _AsTrained(nn.Module):
             return self.engine.inferer(x, self.network)
 
 
-def _scaled_loss(engine: SupervisedTrainer, output: Any, target: torch.Tensor) -> torch.Tensor:
-    """Loss of a trainer, scaled as it scales it: half precision would lose small gradients."""
+def _loss(engine: SupervisedTrainer, output: Any, target: torch.Tensor) -> torch.Tensor:
     with _precision(engine):
-        value = engine.loss_function(output, target).mean()
-    return engine.scaler.scale(value) if engine.amp and engine.scaler is not None else value
+        return engine.loss_function(output, target).mean()
 
 
 def _precision(engine: SupervisedTrainer) -> AbstractContextManager:

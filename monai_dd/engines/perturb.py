@@ -12,6 +12,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Callable
 from typing import Any
 
@@ -25,6 +26,7 @@ __all__ = ["Loss", "check_attack", "fgsm_perturb", "pgd_perturb", "unwrap_networ
 
 Loss = Callable[[Any, torch.Tensor], torch.Tensor]
 _ROUNDING = 1e-4  # of the value range: what resampling and rescaling may leave outside
+_SCALES = (2.0**16, 2.0**8, 1.0, 2.0**-8)  # of the loss: half precision loses small gradients, large ones overflow
 
 
 def fgsm_perturb(
@@ -113,9 +115,20 @@ def pgd_perturb(
     for _ in range(steps):
         with torch.enable_grad(), evaluating(network):
             x = perturbed.clone().requires_grad_()
-            gradient = torch.autograd.grad(loss(network(x), target).sum(), x)[0]  # none is left on the weights
+            gradient = _differentiate(loss(network(x), target).sum(), x)
         perturbed = (perturbed + size * gradient.sign()).clamp(lowest, highest)
     return perturbed
+
+
+def _differentiate(value: torch.Tensor, x: torch.Tensor) -> torch.Tensor:
+    """Gradient of ``value`` up to the first of a few factors by which it is finite; none is left on the weights."""
+    for scale in _SCALES:
+        gradient = torch.autograd.grad(value, x, torch.full_like(value, scale), retain_graph=True)[0]
+        if bool(gradient.isfinite().all()):
+            return gradient
+    lost = int((~gradient.isfinite()).flatten(1).any(1).sum())
+    warnings.warn(f"the loss of {lost} of {len(x)} images has no finite gradient; they stay as they are", stacklevel=3)
+    return torch.nan_to_num(gradient, nan=0.0, posinf=0.0, neginf=0.0)
 
 
 def unwrap_network(network: nn.Module) -> nn.Module:

@@ -45,7 +45,7 @@ class BoxLocalizationStudy:
         iou_thresholds: see :func:`~monai_dd.metrics.compute_box_localization`, as are ``folds`` and ``select``.
         folds: parts of the images.
         select: ``accuracy`` or ``mean_iou``.
-        split_seed: of the parts; the same for all runs that are compared.
+        split_seed: of the parts, into which the images are dealt by their results, so those of two methods differ.
         maps: writes the maps of some boxes, see :class:`~monai_dd.handlers.CaseMaps`; a case is an image and a class.
         maps_per_class: boxes of a class whose maps are written, the first ones.
         name: with which the metrics begin.

@@ -125,15 +125,20 @@ def run_variants(
 
 
 def _bundle_run(root: Path, names: Sequence[str], flags: Sequence[str], models: Path, folder: Path) -> None:
-    """Run configurations, unless ``folder/done.txt`` says that the same command has been run to its end."""
-    log, done = folder / "log.txt", folder / "done.txt"
+    """Run configurations, unless ``folder/done.txt`` says that the same command has been run to its end.
+
+    ``folder/command.txt`` says what has been begun there: another command does not go on with it.
+    """
+    log, begun, done = folder / "log.txt", folder / "command.txt", folder / "done.txt"
     said = " ".join([*names, *flags])
-    if done.is_file():
-        if done.read_text(encoding="utf-8") != said:
+    for file in (done, begun):
+        if file.is_file() and file.read_text(encoding="utf-8") != said:
             where = os.path.relpath(folder)
-            raise ValueError(f"{where} was made by another command, see its done.txt; choose another output_dir")
+            raise ValueError(f"{where} was made by another command, see its {file.name}; choose another output_dir")
+    if done.is_file():
         return
     folder.mkdir(parents=True, exist_ok=True)
+    begun.write_text(said, encoding="utf-8")
     files = repr([str(root / "configs" / f"{name}.json") for name in names])
     folders = ["--bundle_root", str(root), "--ckpt_dir", str(models), "--output_dir", str(folder)]
     status = _execute(["-m", "monai.bundle", "run", "--config_file", files, *folders, *flags], log)

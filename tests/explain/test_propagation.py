@@ -35,7 +35,13 @@ class TestCheckCopy(unittest.TestCase):
         logits = torch.as_tensor(logits)
         check_copy(logits + gap, logits, "LRP", "Net")
 
-    @parameterized.expand([("share", [[2.0, -4.0]], 0.01, "0.2%"), ("of nothing", [[0.0, 0.0]], 0.1, "inf%")])
+    @parameterized.expand(
+        [
+            ("share", [[2.0, -4.0]], 0.01, "0.2%"),
+            ("of nothing", [[0.0, 0.0]], 0.1, "inf%"),
+            ("none", [[1.0]], torch.nan, "nan%"),
+        ]
+    )
     def test_refuses(self, _name, logits, gap, share):
         logits = torch.tensor(logits)
         line = "^network: LRP cannot serve Net: its copy without operations in place gives other logits, by "

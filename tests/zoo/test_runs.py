@@ -181,6 +181,11 @@ class TestProcesses(InBundle):
         )
         self.assertIn("ZeroDivisionError", (self.out / "seed0" / "a" / "log.txt").read_text())
         self.assertFalse((self.out / "seed0" / "a" / "done.txt").exists())
+        # what it may have left is not gone on with by another command, and by the same one it is
+        status, _, err = self._main("--variants", "variant_a", "--seeds", "0")
+        self.assertEqual(status, 2)
+        self.assertRegex(err, r"error: .*seed0/a was made by another command, see its command.txt; choose another")
+        self.assertIn("exit status 1", self._main("--variants", "variant_a", "--seeds", "0", "--overlays", "fails")[2])
 
 
 if __name__ == "__main__":

@@ -108,7 +108,7 @@ def box_fractions(
         try:
             with Image.open(files[name]) as picture:
                 width, height = picture.size
-        except (OSError, SyntaxError, ValueError) as error:  # PIL raises all three for broken files
+        except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:  # PIL's, for broken files
             raise ValueError(f"{name}: expected a picture, the file is truncated or none") from error
         for box in own:
             sides = [box.top / height, box.left / width]

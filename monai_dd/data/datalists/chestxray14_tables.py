@@ -112,24 +112,29 @@ def read_table(path: Path, columns: Sequence[str]) -> list[tuple[str, ...]]:
     """
     if not path.is_file():
         raise ValueError(f"{path.name}: expected this file in {path.parent.name!r}, it is not there")
-    with open(path, newline="", encoding="utf-8-sig") as file:
-        reader = csv.reader(file)
-        line = ",".join(next(reader, []))
-        if not line:
-            raise ValueError(f"{path.name}: expected a header with the columns {', '.join(columns)}, the file is empty")
-        header = [name.strip() for name in re.sub(r"Bbox|[\[\]]", "", line).split(",")]
-        missing = [column for column in columns if column not in header]
-        if missing:
-            raise ValueError(f"{path.name}: expected the columns {', '.join(columns)}, missing {', '.join(missing)}")
-        places = [header.index(column) for column in columns]
-        rows = []
-        for row in filter(None, reader):
-            if len(row) <= max(places):
-                raise ValueError(
-                    f"{path.name}, line {reader.line_num}: expected values of {', '.join(columns)}, got "
-                    f"{len(row)} values"
-                )
-            rows.append(tuple(row[place].strip() for place in places))
+    try:
+        with open(path, newline="", encoding="utf-8-sig") as file:
+            reader = csv.reader(file)
+            line = ",".join(next(reader, []))
+            if not line:
+                expected = f"a header with the columns {', '.join(columns)}"
+                raise ValueError(f"{path.name}: expected {expected}, the file is empty")
+            header = [name.strip() for name in re.sub(r"Bbox|[\[\]]", "", line).split(",")]
+            missing = [column for column in columns if column not in header]
+            if missing:
+                expected = f"the columns {', '.join(columns)}"
+                raise ValueError(f"{path.name}: expected {expected}, missing {', '.join(missing)}")
+            places = [header.index(column) for column in columns]
+            rows = []
+            for row in filter(None, reader):
+                if len(row) <= max(places):
+                    raise ValueError(
+                        f"{path.name}, line {reader.line_num}: expected values of {', '.join(columns)}, got "
+                        f"{len(row)} values"
+                    )
+                rows.append(tuple(row[place].strip() for place in places))
+    except (csv.Error, UnicodeDecodeError) as error:
+        raise ValueError(f"{path.name}: expected a CSV file in UTF-8") from error
     if not rows:
         raise ValueError(f"{path.name}: expected rows below the header, got none")
     return rows
@@ -181,7 +186,10 @@ def _read_list(path: Path, known: dict[str, str], table: str) -> list[str]:
     """Names of images, one in each line."""
     if not path.is_file():
         raise ValueError(f"{path.name}: expected this file in {path.parent.name!r}, it is not there")
-    names = path.read_text(encoding="utf-8-sig").split()
+    try:
+        names = path.read_text(encoding="utf-8-sig").split()
+    except UnicodeDecodeError as error:
+        raise ValueError(f"{path.name}: expected text in UTF-8") from error
     if not names:
         raise ValueError(f"{path.name}: expected the name of an image in each line, got none")
     repeated = [name for name, count in Counter(names).items() if count > 1]
