@@ -99,7 +99,7 @@ def localization_figure(
     classes = list(dict.fromkeys(label for run in runs for label in run.images))
     drawn = [label for label in classes if any(len(localization_points(runs, *line, label)[0]) for line in ordered)]
     if not drawn:
-        raise ValueError("localization: expected accuracies of a class, the files have none")
+        raise ValueError("localization: expected a class with as many boxed images as parts (folds), all have fewer")
     names = [*drawn, MEAN]
     columns = math.ceil(math.sqrt(len(names)))
     count = -(-len(names) // columns)

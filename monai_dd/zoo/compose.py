@@ -101,6 +101,12 @@ def _describe(
     image = metadata["network_data_format"]["inputs"]["image"]
     if channels is not None and channels != image["num_channels"]:
         image |= {"num_channels": channels, "channel_def": {str(i): f"channel {i}" for i in range(channels)}}
+    names = config.get("class_names")
+    pred = metadata["network_data_format"]["outputs"]["pred"]
+    if names is not None and list(names) != list(pred["channel_def"].values()):
+        pred |= {"num_channels": len(names), "spatial_shape": [1, len(names)]}
+        pred["channel_def"] = {str(i): name for i, name in enumerate(names)}
+        metadata["label_classes"] = metadata["pred_classes"] = f"in this order: {', '.join(names)}"
     if data_source is not None:
         metadata["data_source"] = data_source
     path.write_text(json.dumps(metadata, indent=4) + "\n")

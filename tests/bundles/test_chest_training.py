@@ -64,7 +64,7 @@ class TestStart(InFolder):
         (self.work / "models" / "baseline.pt").write_bytes(b"not weights")
         workflow = prepare("train", variant, work=self.work, root=CHEST)
         content = workflow.parser.get_parsed_content
-        self.assertEqual(content("init_name"), content("model_name"))
+        self.assertEqual(content("init_name"), "")
         self.assertNotIn("WeightsLoader", [type(handler).__name__ for handler in content("train#handlers")])
 
     def test_published_weights(self):

@@ -98,7 +98,7 @@ class TestFigure(unittest.TestCase):
         ):
             with self.assertRaisesRegex(ValueError, f"^{line}$"):
                 localization_figure([_run()], **options)
-        with self.assertRaisesRegex(ValueError, "^localization: expected accuracies of a class, the files have none$"):
+        with self.assertRaisesRegex(ValueError, "^localization: expected a class with as many boxed images as parts .folds., all have fewer$"):
             localization_figure([_run(classes=("Hernia",))])
 
 

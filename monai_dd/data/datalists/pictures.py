@@ -8,15 +8,35 @@
 # WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
 # See the License for the specific language governing permissions and
 # limitations under the License.
-"""Pictures of a folder."""
+"""Pictures: those of a folder, and the gray values of one."""
 
 from __future__ import annotations
 
 from pathlib import Path
 
-__all__ = ["PICTURES", "find_pictures"]
+from PIL.Image import Image
+
+__all__ = ["PICTURES", "convert_to_gray", "find_pictures"]
 
 PICTURES = (".jpg", ".jpeg", ".png")
+_EIGHT_BITS = ("1", "L", "LA", "P", "PA", "RGB", "RGBA")  # PIL's modes of 8 bits a channel or fewer
+
+
+def convert_to_gray(picture: Image) -> Image:
+    """Gray values 0 to 255 of a picture with 8 bits a channel; the ``converter`` of MONAI's ``PILReader``.
+
+    PIL would clip one of 16 bits to white.
+
+    Raises:
+        ValueError: for another depth, and for a file that is cut off.
+    """
+    name = Path(getattr(picture, "filename", "") or "picture").name
+    if picture.mode not in _EIGHT_BITS:
+        raise ValueError(f"{name}: expected a picture of 8 bits a channel, got PIL's mode {picture.mode!r}")
+    try:
+        return picture.convert("L")
+    except (OSError, SyntaxError) as error:
+        raise ValueError(f"{name}: expected a picture, the file is truncated or none") from error
 
 
 def find_pictures(dataset_dir: str | Path, pattern: str = "**/*") -> list[dict[str, str]]:

@@ -12,7 +12,11 @@
 
 from __future__ import annotations
 
-from monai_dd.data.datalists import find_pictures
+import numpy as np
+from parameterized import parameterized
+from PIL import Image
+
+from monai_dd.data.datalists import convert_to_gray, find_pictures
 from tests.data.datalists.small_brats import InFolder
 
 
@@ -30,3 +34,24 @@ class TestFindPictures(InFolder):
             find_pictures(self.root / "gone")
         with self.assertRaisesRegex(ValueError, r"^dataset_dir: expected .jpg, .jpeg, .png files at \*\*/\* in"):
             find_pictures(self.root)
+
+
+class TestConvertToGray(InFolder):
+    @parameterized.expand(["L", "RGB", "RGBA", "P"])
+    def test_eight_bits(self, mode):
+        gray = np.arange(12, dtype=np.uint8).reshape(3, 4) * 20
+        Image.fromarray(gray).convert(mode).save(self.root / "a.png")
+        with Image.open(self.root / "a.png") as picture:
+            np.testing.assert_array_equal(np.asarray(convert_to_gray(picture)), gray)
+
+    def test_refusals(self):
+        Image.fromarray(np.full((3, 4), 30_000, np.uint16)).save(self.root / "deep.png")
+        with Image.open(self.root / "deep.png") as picture:
+            with self.assertRaisesRegex(ValueError, "^deep.png: expected a picture of 8 bits a channel, got .*'I;16'$"):
+                convert_to_gray(picture)
+        noise = np.random.default_rng(0).integers(0, 255, (64, 64), dtype=np.uint8)
+        Image.fromarray(noise).save(self.root / "whole.png")
+        (self.root / "cut.png").write_bytes((self.root / "whole.png").read_bytes()[:2000])
+        with Image.open(self.root / "cut.png") as picture:
+            with self.assertRaisesRegex(ValueError, "^cut.png: expected a picture, the file is truncated or none$"):
+                convert_to_gray(picture)
