@@ -18,7 +18,7 @@ import torch
 from torch import nn
 
 from monai_dd.engines.perturb import Loss, pgd_perturb, unwrap_network
-from monai_dd.utils.evaluation import evaluating, read_logits
+from monai_dd.utils.evaluation import class_scores, evaluating, read_logits
 
 __all__ = ["AdversarialPrediction"]
 
@@ -82,8 +82,4 @@ class AdversarialPrediction:
             logits = read_logits(network(perturbed)).float()
         if label.shape == logits.shape:
             return list(logits.sigmoid()), list(label.float())
-        probabilities = logits.softmax(1)
-        one_hot = torch.nn.functional.one_hot(label.flatten().long(), logits.shape[1]).float()
-        if logits.shape[1] == 2:
-            probabilities, one_hot = probabilities[:, 1:], one_hot[:, 1:]
-        return list(probabilities), list(one_hot)
+        return class_scores(logits, label.flatten().long(), self.label_key)

@@ -19,7 +19,7 @@ from torch import nn
 
 from monai_dd.transforms.hemisphere.blank import FILLS, blank_region
 from monai_dd.utils.checks import check_option
-from monai_dd.utils.evaluation import evaluating, read_logits
+from monai_dd.utils.evaluation import class_scores, evaluating, read_logits
 
 __all__ = ["BlankedPrediction"]
 
@@ -77,15 +77,5 @@ class BlankedPrediction:
         region = torch.stack([item[self.region_key].as_subclass(torch.Tensor) for item in output]).to(device)
         with torch.no_grad(), evaluating(self.network):
             logits = read_logits(self.network(blank_region(image, region, self.fill, self.threshold)))
-        probabilities = logits.float().softmax(1)
         label = torch.tensor([int(item[self.label_key]) for item in output], device=device)
-        num_classes = probabilities.shape[1]
-        if int(label.min()) < 0 or int(label.max()) >= num_classes:
-            raise ValueError(
-                f"{self.label_key}: expected classes 0 to {num_classes - 1}, "
-                f"got {int(label.min())} to {int(label.max())}"
-            )
-        one_hot = torch.nn.functional.one_hot(label, num_classes).float()
-        if num_classes == 2:
-            probabilities, one_hot = probabilities[:, 1:], one_hot[:, 1:]
-        return list(probabilities), list(one_hot)
+        return class_scores(logits, label, self.label_key)

@@ -47,7 +47,8 @@ class AttentionFigureSaver:
             clipped.
         background: pixels that have this value in all channels are shown at the lower end, whatever the range: after a
             normalization to mean 0 the background is 0, which is not dark.
-        multi_label: whether an image has any number of labels; the title names those above one half.
+        multi_label: whether an image has any number of labels; the title names those above one half,
+            the most probable one first.
 
     Raises:
         ValueError: for a range that is empty, or on call for a channel that the image does not have.
@@ -114,7 +115,7 @@ class AttentionFigureSaver:
             yield f"label {' and '.join(self._name(int(i)) for i in found) or 'none'}"
         if item.get(self.pred_key) is not None:
             pred = torch.as_tensor(item[self.pred_key]).flatten()
-            found = (pred > 0.5).nonzero()
+            found = [i for i in pred.argsort(descending=True) if pred[i] > 0.5]
             yield f"predicted {' and '.join(f'{self._name(int(i))} ({float(pred[i]):.2f})' for i in found) or 'none'}"
 
     def __call__(self, engine: Engine) -> None:

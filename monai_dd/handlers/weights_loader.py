@@ -69,7 +69,7 @@ class WeightsLoader:
         Raises:
             ValueError: when the file is missing and may not be, is not readable, or is of another network.
         """
-        file = f"{self.load_path.parent.name}/{self.load_path.name}"
+        file = "/".join(self.load_path.parts[-2:])
         if not self.load_path.is_file():
             if self.missing == "warn":
                 start = "training starts from the network's own initial weights"

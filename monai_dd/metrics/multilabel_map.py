@@ -12,11 +12,11 @@
 
 from __future__ import annotations
 
-import numpy as np
 import torch
 from sklearn.metrics import average_precision_score
 
 from monai_dd.metrics.epoch import EpochMetric
+from monai_dd.metrics.multilabel import read_multilabel
 
 __all__ = ["MultilabelMAPMetric", "compute_multilabel_map"]
 
@@ -36,17 +36,11 @@ def compute_multilabel_map(y_pred: torch.Tensor, y: torch.Tensor) -> float:
     Raises:
         ValueError: for other shapes or labels, or scores that are not-a-number.
     """
-    if y_pred.dim() != 2 or y.shape != y_pred.shape:
-        raise ValueError(f"expected y_pred (B, K) and y (B, K), got {tuple(y_pred.shape)} and {tuple(y.shape)}")
-    scores, labels = y_pred.detach().cpu().double().numpy(), y.detach().cpu().numpy()
-    if np.isnan(scores).any():
-        raise ValueError(f"y_pred: expected numbers, got {int(np.isnan(scores).sum())} not-a-number")
-    if not np.isin(labels, (0, 1)).all():
-        raise ValueError("y: expected zeros and ones, got other values")
+    scores, labels = read_multilabel(y_pred, y)
     present = labels.any(axis=0)
     if not present.any():
         return float("nan")
-    return float(average_precision_score(labels[:, present].astype(int), scores[:, present], average="macro"))
+    return float(average_precision_score(labels[:, present], scores[:, present], average="macro"))
 
 
 class MultilabelMAPMetric(EpochMetric):

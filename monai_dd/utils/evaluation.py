@@ -20,7 +20,7 @@ from torch import nn
 
 from monai_dd.utils.enums import AttentionKeys
 
-__all__ = ["evaluating", "read_logits"]
+__all__ = ["class_scores", "evaluating", "read_logits"]
 
 
 @contextmanager
@@ -38,3 +38,30 @@ def evaluating(network: nn.Module) -> Iterator[None]:
 def read_logits(output: torch.Tensor | Mapping[str, torch.Tensor]) -> torch.Tensor:
     """Return the logits ``(B, K)`` of a network that gives them alone, or as ``logits`` in a dictionary."""
     return output[AttentionKeys.LOGITS] if isinstance(output, Mapping) else output
+
+
+def class_scores(
+    logits: torch.Tensor, label: torch.Tensor, name: str = "label"
+) -> tuple[list[torch.Tensor], list[torch.Tensor]]:
+    """Return softmax probabilities and one-hot labels, each ``(K,)``, as MONAI's ``ROCAUC`` takes them.
+
+    For two classes both are those of class 1, ``(1,)``, so that every average of ``ROCAUC`` gives the one number.
+
+    Args:
+        logits: ``(B, K)``.
+        label: class indices ``(B,)``.
+        name: of the labels, for the message.
+
+    Raises:
+        ValueError: for a label that is no class.
+    """
+    probabilities = logits.float().softmax(1)
+    num_classes = probabilities.shape[1]
+    if int(label.min()) < 0 or int(label.max()) >= num_classes:
+        raise ValueError(
+            f"{name}: expected classes 0 to {num_classes - 1}, got {int(label.min())} to {int(label.max())}"
+        )
+    one_hot = torch.nn.functional.one_hot(label, num_classes).float()
+    if num_classes == 2:
+        probabilities, one_hot = probabilities[:, 1:], one_hot[:, 1:]
+    return list(probabilities), list(one_hot)

@@ -12,8 +12,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import numpy as np
 import torch
 from ignite.engine import Events
@@ -22,16 +20,7 @@ from parameterized import parameterized
 
 from monai_dd.engines import AdversarialUpdate
 from tests.bundles.setting import CHEST, InFolder, parser, prepare, run, start_weights, variants_of
-
-
-def _train(variant: str, work: Path, **override):
-    if variant == "variant_robust":  # the second stage of the baseline's training
-        _train("variant_baseline", work, model_name="baseline.pt", output_dir=str(work / "baseline"))
-    return run("train", variant, work=work, root=CHEST, **override)
-
-
-def _load(path: Path) -> dict[str, torch.Tensor]:
-    return torch.load(path, weights_only=True)
+from tests.bundles.test_chest_variants import load, train
 
 
 class TestStart(InFolder):
@@ -41,8 +30,8 @@ class TestStart(InFolder):
         return start_weights(prepare("train", variant, work=self.work, root=CHEST, **override))
 
     def test_robust_training_goes_on_from_the_whole_baseline(self):
-        _train("variant_baseline", self.work, model_name="baseline.pt")
-        baseline = _load(self.work / "models" / "baseline.pt")
+        train("variant_baseline", self.work, model_name="baseline.pt")
+        baseline = load(self.work / "models" / "baseline.pt")
         start = self._start("variant_robust")
         self.assertEqual(set(start), set(baseline))
         for key, weight in baseline.items():
@@ -50,8 +39,8 @@ class TestStart(InFolder):
 
     @parameterized.expand(["variant_dual", "variant_exact"])
     def test_attention_goes_on_from_the_encoder_of_the_baseline(self, variant):
-        _train("variant_baseline", self.work, model_name="baseline.pt")
-        baseline = _load(self.work / "models" / "baseline.pt")
+        train("variant_baseline", self.work, model_name="baseline.pt")
+        baseline = load(self.work / "models" / "baseline.pt")
         start = self._start(variant)
         encoder = [key for key in baseline if key.startswith("encoder.")]
         self.assertGreater(len(encoder), 100)
@@ -83,7 +72,7 @@ class TestIteration(InFolder):
 
     def _differences(self, variant: str) -> list[list[torch.Tensor]]:
         """Of every iteration: what was added to each image."""
-        _train("variant_baseline", self.work, model_name="baseline.pt", output_dir=str(self.work / "baseline"))
+        train("variant_baseline", self.work, model_name="baseline.pt", output_dir=str(self.work / "baseline"))
         trainer = prepare("train", variant, work=self.work, root=CHEST, epochs=2)
         engine, seen = trainer.parser.get_parsed_content("train#trainer"), []
 
@@ -129,7 +118,7 @@ class TestIteration(InFolder):
 class TestSelection(InFolder):
     """Which weights are kept, when a training ends, and how it goes on."""
 
-    def _train(self, losses: list[float], **override):
+    def train(self, losses: list[float], **override):
         """Train with these validation losses in place of the true ones; the weights at each validation."""
         workflow = prepare("train", "variant_baseline", work=self.work, root=CHEST, **override)
         content = workflow.parser.get_parsed_content
@@ -144,31 +133,31 @@ class TestSelection(InFolder):
         return content("train#trainer"), states
 
     def _kept(self) -> dict[str, torch.Tensor]:
-        return _load(self.work / "models" / "model.pt")
+        return load(self.work / "models" / "model.pt")
 
     def test_weights_of_the_smallest_validation_loss(self):
-        _, states = self._train([3.0, 1.0, 2.0], epochs=3)
+        _, states = self.train([3.0, 1.0, 2.0], epochs=3)
         kept = self._kept()
         self.assertTrue(all(torch.equal(kept[key], weight) for key, weight in states[1].items()))
         self.assertFalse(all(torch.equal(kept[key], weight) for key, weight in states[2].items()))
 
     def test_the_loss_that_is_compared_is_the_one_of_the_configuration(self):
-        workflow = _train("variant_baseline", self.work, epochs=2)
+        workflow = train("variant_baseline", self.work, epochs=2)
         evaluator = workflow.parser.get_parsed_content("validate#evaluator")
         self.assertEqual(evaluator.state.key_metric_name, "val_loss")
         self.assertLessEqual(evaluator.state.best_metric, evaluator.state.metrics["val_loss"])
 
     @parameterized.expand([(1, 3), (2, 4), (5, 6)])
     def test_ends_when_the_loss_no_longer_falls(self, patience, epochs):
-        trainer, _ = self._train([3.0, 2.0, 2.5, 2.0, 2.1, 2.2], epochs=6, patience=patience)
+        trainer, _ = self.train([3.0, 2.0, 2.5, 2.0, 2.1, 2.2], epochs=6, patience=patience)
         self.assertEqual(trainer.state.epoch, epochs)
 
     def test_resumed(self):
-        _train("variant_robust", self.work)
-        state = _load(self.work / "eval" / "state_checkpoint_epoch=1.pt")
+        train("variant_robust", self.work)
+        state = load(self.work / "eval" / "state_checkpoint_epoch=1.pt")
         self.assertEqual(sorted(state), ["best", "model", "optimizer", "trainer"])
         # a baseline that is there by now does not undo the state
-        _train("variant_baseline", self.work, model_name="baseline.pt", output_dir=str(self.work / "other"), seed=1)
+        train("variant_baseline", self.work, model_name="baseline.pt", output_dir=str(self.work / "other"), seed=1)
         workflow = prepare("train", "variant_robust", work=self.work, root=CHEST, epochs=2, resume=True)
         trainer, seen = workflow.parser.get_parsed_content("train#trainer"), {}
 
@@ -186,10 +175,10 @@ class TestSelection(InFolder):
 
     @parameterized.expand([("better", 0.0, False), ("worse", 1e6, True)])
     def test_the_best_of_before_is_kept(self, _name, best_so_far, replaced):
-        _train("variant_baseline", self.work)
+        train("variant_baseline", self.work)
         path, model = self.work / "eval" / "state_checkpoint_epoch=1.pt", self.work / "models" / "model.pt"
-        state, before = _load(path), model.read_bytes()
+        state, before = load(path), model.read_bytes()
         state["best"] = {"_saved": [(-best_so_far, "model.pt")]}
         torch.save(state, path)
-        _train("variant_baseline", self.work, epochs=2, resume=True)
+        train("variant_baseline", self.work, epochs=2, resume=True)
         self.assertEqual(model.read_bytes() != before, replaced)

@@ -66,13 +66,13 @@ def _run(*names: str, work: Path, **override):
     return run(*names, work=work, root=CHEST, **{"max_figures": 2, **override})
 
 
-def _train(variant: str, work: Path, **override):
+def train(variant: str, work: Path, **override):
     if variant == "variant_robust":  # the second stage of the baseline's training
-        _train("variant_baseline", work, model_name="baseline.pt", output_dir=str(work / "baseline"))
+        train("variant_baseline", work, model_name="baseline.pt", output_dir=str(work / "baseline"))
     return run("train", variant, work=work, root=CHEST, **override)
 
 
-def _load(path: Path) -> dict[str, torch.Tensor]:
+def load(path: Path) -> dict[str, torch.Tensor]:
     return torch.load(path, weights_only=True)
 
 
@@ -84,8 +84,8 @@ def _rows(path: Path) -> list[dict[str, str]]:
 class TestVariants(InFolder):
     @parameterized.expand(variants_of(CHEST))
     def test_trains_evaluates_localizes_and_infers(self, variant):
-        _train(variant, self.work)
-        weights = _load(self.work / "models" / "model.pt")
+        train(variant, self.work)
+        weights = load(self.work / "models" / "model.pt")
         self.assertTrue(all(torch.isfinite(w).all() for w in weights.values() if w.is_floating_point()))
 
         shutil.rmtree(self.work / "eval")
@@ -155,7 +155,7 @@ class TestVariants(InFolder):
             self.assertTrue(all(0 <= float(value) <= 1 for value in row[1:]))
 
     def test_evaluation_is_of_the_validation_part_by_default(self):
-        _train("variant_baseline", self.work)
+        train("variant_baseline", self.work)
         workflow = _run("train", "evaluate", "variant_baseline", work=self.work, max_figures=0)
         self.assertEqual(set(read_metrics(self.work / "eval" / "metrics.csv")), METRICS)
         items = load_datalist(phantoms(CHEST) / "datalist.json", "validation", phantoms(CHEST))
@@ -163,13 +163,13 @@ class TestVariants(InFolder):
         self.assertFalse((self.work / "eval" / "figures").exists())
 
     def test_figures_show_the_boxes(self):
-        _train("variant_baseline", self.work)
+        train("variant_baseline", self.work)
         workflow = _run("train", "evaluate", "variant_baseline", work=self.work, max_figures=0, split="test")
         for item in workflow.parser.get_parsed_content("validate#evaluator").state.output:
             self.assertIn("region", set(item))  # figures show the output, not the batch
 
     def test_an_attack_of_no_strength_is_none(self):
-        _train("variant_exact", self.work)
+        train("variant_exact", self.work)
         _run("train", "evaluate", "variant_exact", work=self.work, max_figures=0, attack_epsilon=0.0)
         metrics = read_metrics(self.work / "eval" / "metrics.csv")
         for name in ("", *(f"_{name}" for name in CLASSES)):
@@ -179,7 +179,7 @@ class TestVariants(InFolder):
 class TestExplain(InFolder):
     @parameterized.expand(["variant_baseline", "variant_exact", "variant_loss_attention"])
     def test_every_box_of_every_image(self, variant):
-        _train(variant, self.work)
+        train(variant, self.work)
         options = {"split": "test", "max_maps": 2, "max_figures": 0}
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", CompletenessWarning)  # of networks trained for one epoch
@@ -204,7 +204,7 @@ class TestExplain(InFolder):
         self.assertEqual((first["image"], first["label"]), next(iter(pairs.items())))
 
     def test_a_part_without_boxes(self):
-        _train("variant_baseline", self.work)
+        train("variant_baseline", self.work)
         with self.assertRaises(Exception) as caught:
             _run("train", "evaluate", "explain", "variant_baseline", work=self.work, split="validation")
         line = _reason(caught.exception)
@@ -278,7 +278,7 @@ class TestRefused(InFolder):
         self.assertIn("resnet.pth: expected torchvision's weights of this DenseNetEncoder", line)
 
     def test_weights_of_other_classes(self):
-        _train("variant_baseline", self.work)
+        train("variant_baseline", self.work)
         shutil.rmtree(self.work / "eval")
         line = self.refused("inference", "variant_baseline", class_names=CLASSES[:3])
         self.assertIn("models/model.pt: expected the weights of this AttentionClassifier", line)

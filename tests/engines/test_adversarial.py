@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import tempfile
 import unittest
+from unittest.mock import patch
 
 import numpy as np
 import torch
@@ -150,6 +151,35 @@ class TestAdversarialUpdate(unittest.TestCase):
         counts = [len(rows) for rows in run.perturbed()]
         self.assertEqual(set(counts), {1, 2})
         self.assertAlmostEqual(np.mean(counts), 1.5, delta=4 * 0.5 / 10)  # four standard deviations of the mean
+
+    def test_mixed_precision_of_the_trainer(self):
+        """Network and loss of the attack run as those of the step do; CUDA's autocast is played by the CPU's."""
+        seen, asked, autocast = [], [], torch.autocast
+
+        class _Seeing(BalancedBCELoss):
+            def forward(self, output, target):
+                seen.append((output["logits"].dtype, len(target), torch.is_autocast_enabled("cpu")))
+                return super().forward(output, target)
+
+        def play(device, **options):
+            asked.append((device, options))
+            return autocast("cpu", torch.bfloat16)
+
+        def set_scaler(engine):
+            engine.scaler = torch.amp.GradScaler("cpu", init_scale=2.0, growth_interval=10**6)
+
+        with patch("torch.autocast", play):
+            with self.assertWarnsRegex(UserWarning, "CUDA"):  # of MONAI's own scaler, before it is replaced
+                run = _Training(
+                    AdversarialUpdate(EPSILON),
+                    amp=True,
+                    amp_kwargs={"cache_enabled": False},
+                    loss_function=_Seeing(),
+                    attach=[(Events.STARTED, set_scaler)],
+                ).run()
+        self.assertEqual(seen, [(torch.bfloat16, 2, True), (torch.bfloat16, 4, True)] * 6)
+        self.assertEqual(asked, [("cuda", {"cache_enabled": False})] * 3 * 6)  # attacked network, its loss, the step
+        self.assertEqual([len(rows) for rows in run.perturbed()], [2] * 6)
 
     def test_bfloat16_through_the_inferer(self):
         seen = []

@@ -61,9 +61,9 @@ class TestFigureSaver(unittest.TestCase):
     def test_several_labels(self):
         region = torch.zeros(3, 16, 8)
         region[2, 4:6, 2:4] = 1
-        label, pred = torch.tensor([0.0, 1.0, 1.0]), torch.tensor([0.75, 0.5, 0.625])
+        label, pred = torch.tensor([0.0, 1.0, 1.0]), torch.tensor([0.625, 0.5, 0.75])
         _, options = self._drawn(_item(label=label, pred=pred, region=region), multi_label=True)
-        self.assertEqual(options["title"], "label mild and severe\npredicted normal (0.75) and severe (0.62)")
+        self.assertEqual(options["title"], "label mild and severe\npredicted severe (0.75) and normal (0.62)")
         self.assertEqual(options["mask"].sum(), 4)  # a contour around the boxes of all classes
         _, options = self._drawn(_item(label=0 * label, pred=0 * pred), multi_label=True)
         self.assertEqual(options["title"], "label none\npredicted none")

@@ -17,7 +17,7 @@ import unittest
 import torch
 from torch import nn
 
-from monai_dd.utils.evaluation import evaluating, read_logits
+from monai_dd.utils.evaluation import class_scores, evaluating, read_logits
 
 
 class TestEvaluating(unittest.TestCase):
@@ -43,6 +43,21 @@ class TestReadLogits(unittest.TestCase):
         logits = torch.rand(2, 3)
         self.assertIs(read_logits(logits), logits)
         self.assertIs(read_logits({"logits": logits, "log_mu_fine": torch.zeros(1)}), logits)
+
+
+class TestClassScores(unittest.TestCase):
+    def test_three_classes_and_two(self):
+        logits = torch.log(torch.tensor([[0.5, 0.25, 0.25], [0.125, 0.125, 0.75]]))
+        probabilities, labels = class_scores(logits, torch.tensor([2, 0]))
+        torch.testing.assert_close(torch.stack(probabilities), logits.exp())
+        torch.testing.assert_close(torch.stack(labels), torch.tensor([[0.0, 0.0, 1.0], [1.0, 0.0, 0.0]]))
+        probabilities, labels = class_scores(torch.log(torch.tensor([[0.25, 0.75]])), torch.tensor([1]))
+        torch.testing.assert_close(probabilities[0], torch.tensor([0.75]))
+        self.assertEqual(labels[0].tolist(), [1.0])
+
+    def test_no_class(self):
+        with self.assertRaisesRegex(ValueError, "^finding: expected classes 0 to 2, got 0 to 3$"):
+            class_scores(torch.zeros(2, 3), torch.tensor([0, 3]), "finding")
 
 
 if __name__ == "__main__":

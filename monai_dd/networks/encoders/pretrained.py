@@ -53,7 +53,7 @@ def load_pretrained(encoder: nn.Module, path: str | Path) -> nn.Module:
     if kind is None:
         expected = " or ".join(known.__name__ for known in _FIRST)
         raise ValueError(f"encoder: expected {expected}, got {type(encoder).__name__}")
-    file = f"{Path(path).parent.name}/{Path(path).name}"
+    file = "/".join(Path(path).parts[-2:])
     if not Path(path).is_file():
         raise ValueError(f"path: expected a file of weights, {file} is not there")
     try:
