@@ -47,7 +47,7 @@ METRICS = {
 }
 MAY_HAVE_NO_VALUE = {name for name in METRICS if "auroc_" in name}  # classes that no image has, or all have
 AGREE = ("variant_dual",)  # learns to agree; the others have one map, or agree by construction
-PATCHES = ("variant_loss_attention", "variant_loss_attention_capsule")
+PATCHES = tuple(v for v in variants_of(CHEST) if parser("train", v, root=CHEST)["network_def"].get("pooling"))
 ATTENTION = ("variant_dual", "variant_exact")
 LEVELS = ("fine", "coarse")
 BY_GRADIENT = {f"{name}/{level}" for name in ("gradcam", "hirescam") for level in LEVELS}
@@ -177,7 +177,7 @@ class TestVariants(InFolder):
 
 
 class TestExplain(InFolder):
-    @parameterized.expand(["variant_baseline", "variant_exact", "variant_loss_attention"])
+    @parameterized.expand(["variant_baseline", "variant_exact", "variant_loss_attention", "variant_dynamic_routing"])
     def test_every_box_of_every_image(self, variant):
         train(variant, self.work)
         options = {"split": "test", "max_maps": 2, "max_figures": 0}
