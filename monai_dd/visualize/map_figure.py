@@ -16,7 +16,6 @@ import re
 import textwrap
 from collections.abc import Sequence
 
-import matplotlib
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.cm import ScalarMappable
@@ -26,6 +25,7 @@ from matplotlib.patheffects import withStroke
 
 from monai_dd.visualize.map_cases import Case, CaseMap
 from monai_dd.visualize.map_planes import Plane, read_plane
+from monai_dd.visualize.overlays import find_colormap
 from monai_dd.visualize.row_names import row_name, row_order
 
 __all__ = ["draw_plane", "map_figure", "row_maximum", "transparent_colormap"]
@@ -50,10 +50,8 @@ def transparent_colormap(name: str, max_alpha: float = 0.75) -> ListedColormap:
     Raises:
         ValueError: for a name that matplotlib does not have.
     """
-    if name not in matplotlib.colormaps:
-        raise ValueError(f"colormap: expected a name that matplotlib has, such as 'viridis', got {name!r}")
     places = np.linspace(0, 1, 256)
-    colors = matplotlib.colormaps[name](places)
+    colors = find_colormap(name)(places)
     colors[:, 3] = max_alpha * np.sqrt(places)
     return ListedColormap(colors, name=f"{name}_transparent")
 

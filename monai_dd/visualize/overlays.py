@@ -17,9 +17,21 @@ from collections.abc import Mapping
 import matplotlib
 import numpy as np
 import torch
+from matplotlib.colors import Colormap
 from matplotlib.figure import Figure
 
-__all__ = ["attention_figure", "overlay_attention", "resize_to"]
+__all__ = ["attention_figure", "find_colormap", "overlay_attention", "resize_to"]
+
+
+def find_colormap(name: str) -> Colormap:
+    """Matplotlib's color map of this name.
+
+    Raises:
+        ValueError: for a name that matplotlib does not have.
+    """
+    if name not in matplotlib.colormaps:
+        raise ValueError(f"colormap: expected a name that matplotlib has, such as 'viridis', got {name!r}")
+    return matplotlib.colormaps[name]
 
 
 def resize_to(image: np.ndarray, shape: tuple[int, int], mode: str = "bilinear") -> np.ndarray:
@@ -45,7 +57,7 @@ def overlay_attention(
         RGB image ``(H, W, 3)``, uint8.
 
     Raises:
-        ValueError: for arrays that are not 2D, or negative or not finite attention.
+        ValueError: for arrays that are not 2D, negative or not finite attention, or an unknown color map.
     """
     if image.ndim != 2 or attention.ndim != 2:
         raise ValueError(f"expected image and attention with two axes, got {image.shape} and {attention.shape}")
@@ -55,7 +67,7 @@ def overlay_attention(
     gray = 1 - gray if invert else gray
     weight = resize_to(attention, image.shape)
     weight = (weight / weight.max() if weight.max() > 0 else weight)[..., None]
-    color = matplotlib.colormaps[colormap](weight[..., 0])[..., :3]
+    color = find_colormap(colormap)(weight[..., 0])[..., :3]
     alpha = max_alpha * np.sqrt(weight)
     blended = (1 - alpha) * gray[..., None] + alpha * color
     return np.round(255 * blended).astype(np.uint8)

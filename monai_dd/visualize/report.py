@@ -14,14 +14,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-import matplotlib
 import numpy as np
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.cm import ScalarMappable
 from matplotlib.figure import Figure
 from matplotlib.patheffects import withStroke
 
-from monai_dd.visualize.overlays import overlay_attention
+from monai_dd.visualize.overlays import find_colormap, overlay_attention
 
 __all__ = ["report_picture"]
 
@@ -72,7 +71,7 @@ def report_picture(
             style = {"ha": "center", "va": "top", "fontsize": 12, "fontweight": "bold", "color": "tab:blue"}
             marker = axis.text(place, 0.99, side, transform=axis.transAxes, **style)
             marker.set_path_effects([withStroke(linewidth=3, foreground="white")])
-    bar = figure.colorbar(ScalarMappable(cmap=matplotlib.colormaps[colormap]), ax=list(axes), fraction=0.025, pad=0.01)
+    bar = figure.colorbar(ScalarMappable(cmap=find_colormap(colormap)), ax=list(axes), fraction=0.025, pad=0.01)
     bar.set_ticks([0, 1], labels=["0", "max"])
     bar.set_label("attention, relative to its maximum", fontsize=9)
     figure.suptitle(headline, fontsize=14, fontweight="bold")

@@ -14,7 +14,6 @@ from __future__ import annotations
 
 import csv
 import math
-import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
@@ -38,6 +37,8 @@ COLUMNS: Mapping[str, str] = {
     "pointing, level 1": "pointing_level1",
     "pointing, level 2": "pointing_level2",
     "pointing, coarse": "pointing_coarse",
+    "mass, fine": "mass_fine",
+    "mass, coarse": "mass_coarse",
     "patch precision": "patch_precision",
     "patch recall": "patch_recall",
     "patch F-score": "patch_f_score",
@@ -46,14 +47,12 @@ COLUMNS: Mapping[str, str] = {
     "entropy, fine": "entropy_fine",
     "entropy, coarse": "entropy_coarse",
 }
-_RIVAL = re.compile(r"(pixel_ap|pointing)_(?!fine$|coarse$|level\d+$)(.+?)(_fine|_coarse)?$")
 
 
 def read_runs(path: str | Path) -> Runs:
     """Read ``variant, seed, metric, value`` as the values of each variant's metrics, one a seed.
 
-    Metrics lose the prefix ``val_``. A metric of a map other than the attention, ``pixel_ap_gradcam_fine`` for
-    instance, becomes the metric ``pixel_ap_fine`` of a row of its own, ``baseline: gradcam``.
+    Metrics lose the prefix ``val_``.
 
     Raises:
         ValueError: one line when the file or one of the columns is not there, or a line has no number.
@@ -75,14 +74,7 @@ def read_runs(path: str | Path) -> Runs:
             except (AttributeError, TypeError, ValueError):
                 where = f"{path.name}, line {reader.line_num}"
                 raise ValueError(f"{where}: expected a variant, a seed, a metric and a number") from None
-            rival = _RIVAL.fullmatch(metric)
-            if rival:
-                kind, explainer, level = rival.groups()
-                row = f"{row}: {explainer.replace('_', ' ')}"
-                for suffix in [level] if level else ["_fine", "_coarse"]:  # a control has one map for both levels
-                    runs.setdefault(row, {}).setdefault(kind + suffix, []).append(value)
-            else:
-                runs.setdefault(row, {}).setdefault(metric, []).append(value)
+            runs.setdefault(row, {}).setdefault(metric, []).append(value)
     return runs
 
 

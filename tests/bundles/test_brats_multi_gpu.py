@@ -26,7 +26,7 @@ class TestTwoProcesses(InFolder):
 
     def test_evaluation_equals_that_of_one_process(self):
         run("train", "variant_dual", work=self.work, root=BRATS)
-        names = ("train", "evaluate", "evaluate_rivals")
+        names = ("train", "evaluate")
         # batches of 3: the two processes have batches of other images than one process has
         run(*names, "variant_dual", work=self.work, root=BRATS, val_batch_size=3)
         one = read_metrics(self.work / "eval" / "metrics.csv")

@@ -52,8 +52,6 @@ METRICS = {
     *(f"val_{metric}_{level}" for metric in ("pixel_ap", "pointing", "entropy") for level in LEVELS),
 }
 PATCH_METRICS = {"val_patch_precision", "val_patch_recall", "val_patch_f_score", "val_localization_ap"}
-RIVALS = [*(f"{cam}_{level}" for cam in ("gradcam", "hirescam") for level in LEVELS)]
-CONTROLS = ["random", "gaussian", "smoothed_intensity"]
 
 
 def _run(*names: str, work: Path, **override):
@@ -135,18 +133,6 @@ class TestPreprocessing(InFolder):
 
 
 class TestOverlays(InFolder):
-    def test_rivals(self):
-        _run("train", "variant_baseline", work=self.work)
-        _run("train", "evaluate", "evaluate_rivals", "variant_baseline", work=self.work)
-        metrics = read_metrics(self.work / "eval" / "metrics.csv")
-        expected = {f"val_{metric}_{name}" for metric in ("pixel_ap", "pointing") for name in [*RIVALS, *CONTROLS]}
-        self.assertEqual(set(metrics), METRICS | expected)
-        # what knows no network does not depend on it
-        _run("train", "evaluate", "evaluate_rivals", "variant_baseline", work=self.work, seed=1)
-        again = read_metrics(self.work / "eval" / "metrics.csv")
-        for name in CONTROLS:
-            self.assertEqual(metrics[f"val_pixel_ap_{name}"], again[f"val_pixel_ap_{name}"])
-
     @parameterized.expand(PATCHES)
     def test_patches(self, variant):
         _run("train", variant, work=self.work)

@@ -97,6 +97,10 @@ class TestOverlay(unittest.TestCase):
         with self.assertRaisesRegex(ValueError, message):
             overlay_attention(image, attention)
 
+    def test_refuses_an_unknown_color_map(self):
+        with self.assertRaisesRegex(ValueError, "^colormap: expected a name that matplotlib has, .*, got 'no'$"):
+            overlay_attention(np.zeros((2, 2)), np.ones((2, 2)), colormap="no")
+
 
 class TestFigure(unittest.TestCase):
     def setUp(self):
