@@ -64,6 +64,7 @@ def make_explainers(
     window: int = 16,
     channel: int | None = None,
     sigma: float = 3.0,
+    seed: int = 0,
     skip_unsuited: bool = True,
 ) -> dict[str, Explainer]:
     """Make explainers of a network by their names.
@@ -81,6 +82,7 @@ def make_explainers(
         window: pixels along each axis that are hidden at once for ``occlusion``, in steps of half of that.
         channel: channel whose intensity is a control; the mean of all when None.
         sigma: of that control, in pixels.
+        seed: of the control ``random``.
         skip_unsuited: leave out methods that cannot serve this network, and say in the log why; refuse them otherwise.
             An argument that is wrong is refused in any case.
 
@@ -125,7 +127,7 @@ def make_explainers(
         "vit_attention": one(lambda: ViTAttention(network)),
         "vit_rollout": one(lambda: ViTAttention(network, rollout=True)),
         "patch_attention": one(lambda: PatchAttention(network)),
-        "random": one(RandomControl),
+        "random": one(lambda: RandomControl(seed)),
         "gaussian": one(CenteredGaussian),
         "smoothed_intensity": one(lambda: SmoothedIntensity(sigma, channel)),
     }

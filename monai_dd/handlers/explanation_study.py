@@ -25,7 +25,7 @@ from tqdm import tqdm
 from monai_dd.handlers.case_maps import CaseMaps
 from monai_dd.handlers.study_measures import Measure, StudyBatch
 from monai_dd.handlers.study_results import StudyResults
-from monai_dd.utils.checks import check_option
+from monai_dd.utils.checks import check_finite, check_option
 from monai_dd.utils.weights import compute_checksum
 
 __all__ = ["ExplanationStudy"]
@@ -47,6 +47,8 @@ class ExplanationStudy:
         variant: name of the network in the file.
         seed: number of the run in the file.
         explain_class: class to explain; ``predicted`` or ``label`` for that of each image.
+        settings: whatever else the values depend on, such as the section of the data list: a folder holds explanations
+            of one choice of them.
         maps: writes maps of some cases, see :class:`~monai_dd.handlers.CaseMaps`.
         image_key, label_key, case_key: of items of the batch; the case is a string that tells an image from the others.
         pred_key, mask_key: of items of the output; the mask where there are masks; those of several classes unite.
@@ -66,6 +68,7 @@ class ExplanationStudy:
         variant: str,
         seed: int = 0,
         explain_class: int | str = "predicted",
+        settings: Mapping[str, Any] | None = None,
         maps: CaseMaps | None = None,
         image_key: str = "image",
         label_key: str = "label",
@@ -82,6 +85,7 @@ class ExplanationStudy:
         if isinstance(explain_class, str):
             check_option("explain_class", explain_class, ("predicted", "label"))
         self.explain_class = explain_class
+        self.settings = dict(settings or {})
         self.maps = maps
         self.image_key, self.label_key, self.case_key = image_key, label_key, case_key
         self.pred_key, self.mask_key = pred_key, mask_key
@@ -94,7 +98,7 @@ class ExplanationStudy:
 
     def _start(self) -> None:
         settings: dict[str, Any] = {"variant": self.variant, "seed": self.seed, "class": self.explain_class}
-        settings["weights"] = compute_checksum(self.network)
+        settings.update(self.settings, weights=compute_checksum(self.network))
         for measure in self.measures:
             settings.update(measure.settings())
         self.explainers = dict(self.make_explainers())
@@ -129,6 +133,7 @@ class ExplanationStudy:
                 continue
             part = StudyBatch(*(None if field is None else field[places] for field in batch))
             relevance = explainer(part.image, part.explained)
+            check_finite(f"map of {key}", relevance)
             values = {k: v.tolist() for measure in self.measures for k, v in measure(part, relevance, key).items()}
             for row, i in enumerate(places):
                 if i in todo:

@@ -19,7 +19,7 @@ import torch
 from torch.nn.functional import interpolate
 
 from monai_dd.metrics.epoch import EpochMetric
-from monai_dd.utils.checks import check_option
+from monai_dd.utils.checks import check_finite, check_option
 
 __all__ = ["BoxLocalizationMetric", "compute_box_iou", "compute_box_localization"]
 
@@ -65,8 +65,7 @@ def compute_box_iou(relevance: torch.Tensor, mask: torch.Tensor) -> torch.Tensor
 
 def _sweep(relevance: torch.Tensor, inside: torch.Tensor) -> torch.Tensor:
     """Intersections over union ``(N, 256)`` of maps ``(N, *S)`` and what is inside ``(N, *M)``, never empty."""
-    if not relevance.isfinite().all():
-        raise ValueError(f"relevance: expected finite numbers, got {int((~relevance.isfinite()).sum())} others")
+    check_finite("relevance", relevance)
     mode = _MODES[inside.dim() - 1]
     values = interpolate(relevance[:, None].double(), size=inside.shape[1:], mode=mode, align_corners=False).flatten(1)
     low, high = values.aminmax(dim=1, keepdim=True)

@@ -15,6 +15,7 @@ from __future__ import annotations
 import torch
 
 from monai_dd.metrics.descending import argsort_descending
+from monai_dd.utils.checks import check_finite
 
 __all__ = ["check_maps", "list_cells", "order_mask", "pair_with_mask", "rank_cells"]
 
@@ -27,15 +28,14 @@ def check_maps(relevance: torch.Tensor, mask: torch.Tensor) -> None:
         mask: masks ``(B, 1, *M)``.
 
     Raises:
-        ValueError: when the batches or numbers of axes differ, or the relevance holds not-a-number.
+        ValueError: when the batches or numbers of axes differ, or the relevance is not finite.
     """
     fits = relevance.dim() == mask.dim() >= 3 and relevance.shape[:2] == mask.shape[:2] == (mask.shape[0], 1)
     if not fits:
         raise ValueError(
             f"expected relevance and mask (B, 1, *S), got {tuple(relevance.shape)} and {tuple(mask.shape)}"
         )
-    if bool(relevance.isnan().any()):
-        raise ValueError(f"relevance: expected numbers, got {int(relevance.isnan().sum())} not-a-number")
+    check_finite("relevance", relevance)
 
 
 def list_cells(relevance: torch.Tensor, size: torch.Size) -> torch.Tensor:

@@ -19,6 +19,7 @@ import torch
 from monai_dd.metrics.epoch import EpochMetric
 from monai_dd.metrics.patch_grid import patch_boxes, patch_shares
 from monai_dd.metrics.patch_selection import select_patches
+from monai_dd.utils.checks import check_finite
 
 __all__ = ["PatchLocalizationMetric", "compute_patch_box_iou", "mask_boxes", "selected_boxes"]
 
@@ -96,12 +97,14 @@ def compute_patch_box_iou(
         tensor of shape ``(B,)``; 0 where no patch is selected, not-a-number where the mask is empty.
 
     Raises:
-        ValueError: for other shapes, or when such patches do not make the grid of the weights on an image of this size.
+        ValueError: for other shapes, weights that are not finite, or when such patches do not make the grid of the
+            weights on an image of this size.
     """
     if weights.dim() != mask.dim() or weights.shape[:2] != mask.shape[:2]:
         raise ValueError(
             f"expected weights (B, 1, *G) and mask (B, 1, *S), got {tuple(weights.shape)} and {tuple(mask.shape)}"
         )
+    check_finite("weights", weights)
     patch_shares(mask[:1], weights.shape[2:], kernel, stride, padding)  # refuses patches that do not fit
     found = selected_boxes(weights, mask.shape[2:], kernel, stride, padding, xi)
     true = mask_boxes(mask).to(found.device)

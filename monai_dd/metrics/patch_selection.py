@@ -18,7 +18,7 @@ import torch
 
 from monai_dd.metrics.epoch import EpochMetric
 from monai_dd.metrics.patch_grid import patch_shares
-from monai_dd.utils.checks import check_option
+from monai_dd.utils.checks import check_finite, check_option
 
 __all__ = [
     "PatchSelectionMetric",
@@ -88,8 +88,7 @@ def count_patches(
         raise ValueError(
             f"expected weights (B, 1, *G) and mask (B, 1, *S), got {tuple(weights.shape)} and {tuple(mask.shape)}"
         )
-    if bool(weights.isnan().any()):
-        raise ValueError(f"weights: expected numbers, got {int(weights.isnan().sum())} not-a-number")
+    check_finite("weights", weights)
     selected = select_patches(weights, xi).flatten(1)
     inside = (patch_shares(mask.to(weights.device), weights.shape[2:], kernel, stride, padding) > 0.5).flatten(1)
     return torch.stack([(selected & inside).sum(1), selected.sum(1), inside.sum(1)], dim=1)
@@ -122,7 +121,7 @@ def compute_patch_selection(
         precision also where no patch is selected.
 
     Raises:
-        ValueError: for other shapes, weights that are not-a-number, or when such patches do not make the grid of the
+        ValueError: for other shapes, weights that are not finite, or when such patches do not make the grid of the
             weights on an image of this size.
     """
     return _score(count_patches(weights, mask, kernel, stride, padding, xi))

@@ -19,7 +19,7 @@ from torch import nn
 
 from monai_dd.metrics.areas import check_fractions
 from monai_dd.metrics.maps import list_cells, rank_cells
-from monai_dd.utils.checks import check_option
+from monai_dd.utils.checks import check_finite, check_option
 from monai_dd.utils.evaluation import evaluating, read_logits
 
 __all__ = ["ORDERS", "perturb_logits"]
@@ -63,7 +63,7 @@ def perturb_logits(
 
     Raises:
         ValueError: for an unknown order, other fractions, a fill that does not broadcast, a batch size below 1, when
-            batches or numbers of axes differ, or the relevance holds not-a-number.
+            batches or numbers of axes differ, or the relevance is not finite.
     """
     check_option("order", order, ORDERS)
     if batch_size < 1:
@@ -90,8 +90,7 @@ def _place_in_order(image: torch.Tensor, relevance: torch.Tensor, order: str, se
             f"expected image (B, C, *spatial) and relevance (B, 1, *S), "
             f"got {tuple(image.shape)} and {tuple(relevance.shape)}"
         )
-    if bool(relevance.isnan().any()):
-        raise ValueError(f"relevance: expected numbers, got {int(relevance.isnan().sum())} not-a-number")
+    check_finite("relevance", relevance)
     ranked = rank_cells(list_cells(relevance.to(image.device), image.shape[2:]), seed)
     ranked = ranked.flip(1) if order == "ascending" else ranked
     places = torch.arange(ranked.shape[1], dtype=torch.int32, device=image.device).expand_as(ranked)

@@ -38,7 +38,7 @@ def compute_pixel_average_precision(relevance: torch.Tensor, mask: torch.Tensor,
         tensor of shape ``(B,)``; not-a-number where the mask is empty.
 
     Raises:
-        ValueError: when the batches or numbers of axes differ, or the relevance holds not-a-number.
+        ValueError: when the batches or numbers of axes differ, or the relevance is not finite.
     """
     return average_precision(order_mask(relevance, mask, seed))
 

@@ -34,7 +34,7 @@ def compute_pointing_game(relevance: torch.Tensor, mask: torch.Tensor) -> torch.
         tensor of shape ``(B,)``, 1 for a hit and 0 for a miss; not-a-number where the mask is empty.
 
     Raises:
-        ValueError: when the batches or numbers of axes differ, or the relevance holds not-a-number.
+        ValueError: when the batches or numbers of axes differ, or the relevance is not finite.
     """
     values, inside = pair_with_mask(relevance, mask)
     top = values == values.amax(1, keepdim=True)

@@ -16,6 +16,7 @@ import torch
 
 from monai_dd.metrics.epoch import EpochMetric
 from monai_dd.metrics.maps import list_cells
+from monai_dd.utils.checks import check_finite
 
 __all__ = ["RankCorrelationMetric", "compute_rank_correlation"]
 
@@ -34,14 +35,13 @@ def compute_rank_correlation(first: torch.Tensor, second: torch.Tensor) -> torch
         tensor of shape ``(B,)``, from -1 to 1; not-a-number where a map is constant.
 
     Raises:
-        ValueError: when the batches or numbers of axes differ, or a map holds not-a-number.
+        ValueError: when the batches or numbers of axes differ, or a map is not finite.
     """
     fits = first.dim() == second.dim() >= 3 and first.shape[:2] == second.shape[:2] == (len(first), 1)
     if not fits:
         raise ValueError(f"expected two maps (B, 1, *S), got {tuple(first.shape)} and {tuple(second.shape)}")
     for name, x in (("first", first), ("second", second)):
-        if bool(x.isnan().any()):
-            raise ValueError(f"{name}: expected numbers, got {int(x.isnan().sum())} not-a-number")
+        check_finite(name, x)
     size = torch.Size(max(sizes) for sizes in zip(first.shape[2:], second.shape[2:], strict=True))
     a, b = (_center_ranks(list_cells(x, size)) for x in (first, second.to(first.device)))
     return ((a * b).sum(1) / (a.square().sum(1) * b.square().sum(1)).sqrt()).float()

@@ -31,7 +31,7 @@ def compute_relevance_mass_accuracy(relevance: torch.Tensor, mask: torch.Tensor)
         tensor of shape ``(B,)``; not-a-number where the mask is empty or nothing is relevant.
 
     Raises:
-        ValueError: when the batches or numbers of axes differ, or the relevance holds not-a-number.
+        ValueError: when the batches or numbers of axes differ, or the relevance is not finite.
     """
     values, inside = pair_with_mask(relevance, mask)
     mass = values.float().clamp(min=0)

@@ -34,7 +34,7 @@ def compute_relevance_rank_accuracy(relevance: torch.Tensor, mask: torch.Tensor,
         tensor of shape ``(B,)``; not-a-number where the mask is empty.
 
     Raises:
-        ValueError: when the batches or numbers of axes differ, or the relevance holds not-a-number.
+        ValueError: when the batches or numbers of axes differ, or the relevance is not finite.
     """
     return rank_accuracy(order_mask(relevance, mask, seed))
 

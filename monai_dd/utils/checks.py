@@ -15,9 +15,22 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import TypeVar
 
-__all__ = ["check_option"]
+import torch
+
+__all__ = ["check_finite", "check_option"]
 
 T = TypeVar("T", str, int)
+
+
+def check_finite(argument: str, values: torch.Tensor) -> None:
+    """Check that a tensor holds no NaN and nothing infinite.
+
+    Raises:
+        ValueError: naming the argument and how many values are neither.
+    """
+    finite = values.isfinite()
+    if not bool(finite.all()):
+        raise ValueError(f"{argument}: expected finite numbers, got {int((~finite).sum())} NaN or infinite")
 
 
 def check_option(argument: str, value: T, options: Iterable) -> T:

@@ -17,6 +17,7 @@ variant with one seed. A value that cannot be had, such as that of an empty mask
 from __future__ import annotations
 
 import csv
+import json
 import math
 import re
 from array import array
@@ -136,12 +137,19 @@ def read_explanations(paths: Iterable[str | Path]) -> list[Run]:
 
     Raises:
         ValueError: one line for paths that are not there, columns that are missing, lines that are cut off, values
-            that are not numbers, levels that are unknown, and two values of the same image, explainer, level and
-            metric in a run.
+            that are not numbers, levels that are unknown, files of two sections of the data list in a run, and two
+            values of the same image, explainer, level and metric in a run.
     """
     runs: dict[tuple[str, str], Run] = {}
+    sections: dict[tuple[str, str], str] = {}
     for file in find_files(paths):
-        _read_file(file, runs)
+        section = _read_section(file)
+        for key in _read_file(file, runs):
+            if section and sections.setdefault(key, section) != section:
+                raise ValueError(
+                    f"runs: expected explanations of one section of the data list for {runs[key]}, got "
+                    f"{sections[key]!r} and {section!r}; name the folders of one of them"
+                )
     if not runs:
         raise ValueError("runs: expected values, the files have none")
     for run in runs.values():
@@ -149,8 +157,18 @@ def read_explanations(paths: Iterable[str | Path]) -> list[Run]:
     return list(runs.values())
 
 
-def _read_file(path: Path, runs: dict[tuple[str, str], Run]) -> None:
-    name = str(path)
+def _read_section(path: Path) -> str:
+    """Section of the data list that the study's note beside the file names; empty without one."""
+    note = path.with_suffix(".json")
+    try:
+        return str(json.loads(note.read_text(encoding="utf-8")).get("split", "")) if note.is_file() else ""
+    except (ValueError, AttributeError):
+        raise ValueError(f"{note}: expected the settings of a study, as JSON") from None
+
+
+def _read_file(path: Path, runs: dict[tuple[str, str], Run]) -> set[tuple[str, str]]:
+    """Add the values of a file to its runs; returns which."""
+    name, found = str(path), set()
     with open(path, newline="", encoding="utf-8-sig") as file:
         try:
             reader = csv.reader(file)
@@ -161,16 +179,17 @@ def _read_file(path: Path, runs: dict[tuple[str, str], Run]) -> None:
             places = [header.index(column) for column in COLUMNS]
             for line in reader:
                 if len(line) == len(header):
-                    _add([line[place] for place in places], runs, name, reader.line_num)
+                    found.add(_add([line[place] for place in places], runs, name, reader.line_num))
                 elif line:
                     raise ValueError(f"{name}, line {reader.line_num}: expected {len(header)} fields, got {len(line)}")
         except UnicodeDecodeError as error:
             raise ValueError(f"{name}: expected a text in UTF-8") from error
         except csv.Error as error:
             raise ValueError(f"{name}: expected a CSV file, {error}") from error
+    return found
 
 
-def _add(line: Sequence[str], runs: dict[tuple[str, str], Run], name: str, number: int) -> None:
+def _add(line: Sequence[str], runs: dict[tuple[str, str], Run], name: str, number: int) -> tuple[str, str]:
     image, explainer, level, metric, text, variant, seed = line
     where = f"{name}, line {number}"
     try:
@@ -191,3 +210,4 @@ def _add(line: Sequence[str], runs: dict[tuple[str, str], Run], name: str, numbe
         if explainer != NETWORK and not _LEVEL.fullmatch(level):
             raise ValueError(f"{where}: level: expected fine, coarse, level1 and so on, or image, got {level!r}")
     run.add(key, image, value)
+    return variant, seed

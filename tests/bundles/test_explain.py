@@ -25,9 +25,9 @@ import torch
 from parameterized import parameterized
 
 from monai_dd.data.datalists import load_datalist
-from monai_dd.explain import CompletenessWarning
+from monai_dd.explain import CompletenessWarning, Occlusion
 from monai_dd.visualize.__main__ import main as visualize
-from tests.bundles.setting import BRATS, FDG, InFolder, launch, phantoms, run, variants_of
+from tests.bundles.setting import BRATS, CHEST, FDG, InFolder, launch, parser, phantoms, run, variants_of
 
 EXPLAIN = ("train", "evaluate", "explain")
 MASKED = {FDG: ("evaluate_localization",), BRATS: ()}
@@ -49,6 +49,21 @@ CASES = [(f"{root.name}_{v}", root, v) for root in (BRATS, FDG) for v in OWN if 
 def _rows(folder: Path) -> list[dict[str, str]]:
     with open(folder / "explanations.csv", newline="", encoding="utf-8") as file:
         return list(csv.DictReader(file))
+
+
+class TestDefaults(unittest.TestCase):
+    @parameterized.expand(
+        [(f"{r.name}_{n}", r, n) for r in (BRATS, FDG, CHEST) for n in (16, 64, 80, 96, 112, 224, 512)]
+    )
+    def test_the_window_of_occlusion_serves_any_size(self, _name, root, side):
+        config = parser(*EXPLAIN, root=root, image_size=[side, side])
+        window = config.get_parsed_content("occlusion_window")
+        Occlusion(torch.nn.Identity(), window, window // 2)
+        self.assertTrue(window == max(4, side // 8) or side % 32, window)
+
+    @parameterized.expand([(root.name, root) for root in (BRATS, FDG, CHEST)])
+    def test_the_label_is_explained(self, _name, root):
+        self.assertEqual(parser(*EXPLAIN, root=root)["explain_class"], "label")
 
 
 def _first_line(error: BaseException) -> str:

@@ -57,6 +57,12 @@ def _explain(explainers, image, class_idx):
 
 
 class TestMakeExplainers(unittest.TestCase):
+    def test_the_noise_of_the_control_has_a_seed(self):
+        network, image = build("baseline", 2, "unet", 16)[0].eval(), _image()
+        first, same, other = (make_explainers(network, ["random"], seed=s)["random"](image) for s in (0, 0, 1))
+        torch.testing.assert_close(first, same, rtol=0, atol=0)
+        self.assertFalse(torch.equal(first, other))
+
     @parameterized.expand(
         [
             ("baseline", [*CAMS, "cam", "saliency", *RULES, *GRADIENTS, *OTHERS]),

@@ -157,6 +157,21 @@ class TestExplanationStudy(unittest.TestCase):
         self.assert_same(self.run_study(), whole)
         self.assertEqual(self.calls, 0)
 
+    @parameterized.expand(["a", "a,hi", "a,hirescam,coarse,mass"])
+    def test_a_row_cut_anywhere_takes_its_map_along(self, cut):
+        self.root.joinpath("explanations.part0.csv").write_text(
+            "image,explainer,level,metric,value,variant,seed\n"
+            "a,random,image,mass,1,exact,0\na,random,image,rank,1,exact,0\na,hirescam,coarse,rank,1,exact,0\n" + cut
+        )
+        results = StudyResults(self.root, {"variant": "exact", "seed": 0})
+        self.assertEqual(results.done - {("a", "random", "image")}, set())
+
+    def test_another_section_is_refused(self):
+        self.run_study(settings={"split": "validation", "image_size": [16, 16]})
+        self.run_study(settings={"split": "validation", "image_size": [16, 16]})
+        with self.assertRaisesRegex(ValueError, "another split .validation, now test.; choose another folder$"):
+            self.run_study(settings={"split": "test", "image_size": [16, 16]})
+
     def test_another_explainer_comes_to_the_same_file(self):
         self.run_study(explainers=lambda: {"random": RandomControl()})
         self.assert_same(self.run_study(), self.run_study(folder="whole"))
@@ -289,7 +304,7 @@ class TestExplanationStudy(unittest.TestCase):
         def broken():
             return {"broken": lambda image, class_idx: torch.full((len(image), 1, 4, 4), torch.nan)}
 
-        with self.assertRaisesRegex(ValueError, "^relevance: expected numbers, got 32 not-a-number$"):
+        with self.assertRaisesRegex(ValueError, "^map of broken: expected finite numbers, got 32 NaN or infinite$"):
             self.run_study(explainers=broken)
 
     @parameterized.expand(["case", "label"])

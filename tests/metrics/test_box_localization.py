@@ -151,7 +151,7 @@ class TestIoU(unittest.TestCase):
             with self.assertRaisesRegex(ValueError, r"^expected relevance \(B, K, \*S\) and mask [^\n]*$"):
                 compute_box_iou(*pair)
         relevance[0, 0, 0, 0] = math.inf
-        with self.assertRaisesRegex(ValueError, "^relevance: expected finite numbers, got 1 others$"):
+        with self.assertRaisesRegex(ValueError, "^relevance: expected finite numbers, got 1 NaN or infinite$"):
             compute_box_iou(relevance, torch.ones_like(mask))
 
 

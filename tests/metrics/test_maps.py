@@ -76,10 +76,10 @@ class TestPair(unittest.TestCase):
             metric(torch.ones(relevance), torch.ones(mask))
 
     @parameterized.expand(METRICS)
-    def test_not_a_number(self, metric):
+    def test_not_finite(self, metric):
         relevance = torch.rand(2, 1, 4, 4)
-        relevance[1, 0, 2, 1:3] = torch.nan
-        with self.assertRaisesRegex(ValueError, "^relevance: expected numbers, got 2 not-a-number$"):
+        relevance[1, 0, 2, 1:3] = torch.tensor([torch.nan, torch.inf])
+        with self.assertRaisesRegex(ValueError, "^relevance: expected finite numbers, got 2 NaN or infinite$"):
             metric(relevance, torch.ones(2, 1, 8, 8))
 
     @parameterized.expand(METRICS)

@@ -80,6 +80,8 @@ class TestIoU(unittest.TestCase):
 
     def test_bad_input(self):
         weights, mask = draw(GRID)
+        with self.assertRaisesRegex(ValueError, "^weights: expected finite numbers, got [0-9]+ NaN or infinite$"):
+            compute_patch_box_iou(weights * torch.nan, mask, *GRID[2:])
         with self.assertRaisesRegex(ValueError, r"^expected weights \(B, 1, \*G\)[^\n]*$"):
             compute_patch_box_iou(weights[:2], mask, *GRID[2:])
         with self.assertRaisesRegex(ValueError, "^kernel, stride, padding: expected [^\n]*$"):

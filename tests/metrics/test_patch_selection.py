@@ -93,7 +93,7 @@ class TestPatchSelection(unittest.TestCase):
         weights, mask = draw(GRID)
         with self.assertRaisesRegex(ValueError, r"^expected weights \(B, 1, \*G\)[^\n]*$"):
             count_patches(weights[:2], mask, *GRID[2:])
-        with self.assertRaisesRegex(ValueError, "^weights: expected numbers, got 36 not-a-number$"):
+        with self.assertRaisesRegex(ValueError, "^weights: expected finite numbers, got 36 NaN or infinite$"):
             count_patches(weights * torch.nan, mask, *GRID[2:])
 
 

@@ -163,7 +163,7 @@ class TestPerturb(unittest.TestCase):
             (
                 "nan",
                 {"relevance": torch.full((3, 1, 2, 2), torch.nan)},
-                "^relevance: expected numbers, got 12 not-a-number$",
+                "^relevance: expected finite numbers, got 12 NaN or infinite$",
             ),
         ]
     )

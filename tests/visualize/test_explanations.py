@@ -12,6 +12,7 @@
 
 from __future__ import annotations
 
+import json
 import math
 import tempfile
 import unittest
@@ -72,6 +73,19 @@ class TestRead(unittest.TestCase):
         with self.assertRaisesRegex(ValueError, f"^explanations: expected one value of network {metric} for an image"):
             read_explanations([self.folder])
         self.assertEqual(len(read_explanations([self.folder / "a", self.folder / "c"])), 1)
+
+    def test_files_of_one_run_of_two_sections(self):
+        for name, seed in (("test", 0), ("validation", 0), ("other", 1)):
+            write_csv(self.folder / name, [(*LINES[0][:6], seed)]).with_suffix(".json").write_text(
+                json.dumps({"split": "validation" if name == "validation" else "test"})
+            )
+        self.assertEqual(len(read_explanations([self.folder / "test", self.folder / "other"])), 2)
+        message = "^runs: expected explanations of one section of the data list for variant 'exact', seed 0, got "
+        with self.assertRaisesRegex(ValueError, f"{message}'test' and 'validation'; name the folders of one of them$"):
+            read_explanations([self.folder])
+        (self.folder / "other" / "explanations.json").write_text("[")
+        with self.assertRaisesRegex(ValueError, "explanations.json: expected the settings of a study, as JSON$"):
+            read_explanations([self.folder / "other"])
 
     def test_columns_in_any_order_and_a_byte_order_mark(self):
         path = self.folder / "other.csv"
