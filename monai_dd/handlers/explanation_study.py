@@ -50,6 +50,8 @@ class ExplanationStudy:
         settings: whatever else the values depend on, such as the section of the data list: a folder holds explanations
             of one choice of them.
         maps: writes maps of some cases, see :class:`~monai_dd.handlers.CaseMaps`.
+        multi_label: whether an image has any number of labels, of which the item names one: no predicted class is
+            written, and so no accuracy computed.
         image_key, label_key, case_key: of items of the batch; the case is a string that tells an image from the others.
         pred_key, mask_key: of items of the output; the mask where there are masks; those of several classes unite.
 
@@ -70,6 +72,7 @@ class ExplanationStudy:
         explain_class: int | str = "predicted",
         settings: Mapping[str, Any] | None = None,
         maps: CaseMaps | None = None,
+        multi_label: bool = False,
         image_key: str = "image",
         label_key: str = "label",
         case_key: str = "case",
@@ -87,6 +90,7 @@ class ExplanationStudy:
         self.explain_class = explain_class
         self.settings = dict(settings or {})
         self.maps = maps
+        self.multi_label = multi_label
         self.image_key, self.label_key, self.case_key = image_key, label_key, case_key
         self.pred_key, self.mask_key = pred_key, mask_key
 
@@ -119,7 +123,8 @@ class ExplanationStudy:
             self.results.write("", "network", "", {"parameters": sum(p.numel() for p in self.network.parameters())})
         for case, label, prediction in zip(cases, batch.label.tolist(), predicted.tolist(), strict=True):
             if (case, "network", "") not in self.results.done:
-                self.results.write(case, "network", "", {"label": label, "predicted": prediction})
+                more = {} if self.multi_label else {"predicted": prediction}
+                self.results.write(case, "network", "", {"label": label, **more})
         shown = self._choose(batch)
         found: dict[int, dict[str, torch.Tensor]] = {place: {} for place in shown}
         bar = tqdm(self.explainers.items(), desc="explain", leave=False, disable=idist.get_rank() > 0)
@@ -141,8 +146,8 @@ class ExplanationStudy:
                 if i in shown:
                     found[i][f"{name}_{level}"] = relevance[row]
         for i, number in shown.items():
-            info = {"image": cases[i], "label": int(batch.label[i]), "predicted": int(predicted[i])}
-            info.update(variant=self.variant, seed=self.seed)
+            info = {"image": cases[i], "label": int(batch.label[i]), "variant": self.variant, "seed": self.seed}
+            info.update({} if self.multi_label else {"predicted": int(predicted[i])})
             mask = None if batch.mask is None else batch.mask[i]
             self.maps.save(number, items[i][self.image_key], found[i], mask, info)  # type: ignore[union-attr]
 

@@ -70,7 +70,7 @@ def _rows(args: argparse.Namespace) -> list[Row]:
 
 def _tables(args: argparse.Namespace) -> None:
     rows = _rows(args)
-    tables = [explanation_table(name, rows) for name in args.table or TABLES]
+    tables = [explanation_table(name, rows, not args.no_paper) for name in args.table or TABLES]
     empty = [table.name for table in tables if not table.lines]
     if len(empty) == len(tables) or (args.table and empty):
         raise ValueError(f"table: expected values for {', '.join(empty)}, the files have none")
@@ -144,6 +144,7 @@ def main(argv: list[str] | None = None) -> int:
         "--format", choices=list(FORMATS), default="md", help="md (default), latex, or csv: one line for each number"
     )
     tables.add_argument("--output", metavar="FILE", help="file to write (default: print)")
+    tables.add_argument("--no_paper", action="store_true", help="without the paper's numbers, for data unlike its own")
     _add_choice(tables)
     tables.set_defaults(run=_tables)
     curves = commands.add_parser(

@@ -88,10 +88,6 @@ _AREA = (
     "a way it does not say; compare the order"
 )
 _SOURCE = "paper: Ron et al., ICML 2022, as printed"
-_CLASS = (
-    "methods that depend on a class explain the label in the paper; in the bundles they explain the predicted class "
-    "(FDG PET) or the tumor (brain MRI), which is the label of every image with a mask"
-)
 _BLOCKS = "the paper's block 3 stands at fine, its block 4 at coarse"
 TABLES: Mapping[str, _Plan] = {
     "1": _Plan(
@@ -100,7 +96,7 @@ TABLES: Mapping[str, _Plan] = {
         (FDG,),
         levels="columns",
         notes=(_ONE,),
-        paper_notes=(_SOURCE, _BLOCKS, _CLASS, _AREA),
+        paper_notes=(_SOURCE, _BLOCKS, _AREA),
     ),
     "2": _Plan(
         "overlap of explanations with the mask",
@@ -115,7 +111,7 @@ TABLES: Mapping[str, _Plan] = {
         },
         (BRATS,),
         notes=(_ONE,),
-        paper_notes=(_SOURCE, _BLOCKS, _CLASS),
+        paper_notes=(_SOURCE, _BLOCKS),
     ),
     "3": _Plan(
         "accuracy and number of parameters of networks",
@@ -141,8 +137,8 @@ TABLES: Mapping[str, _Plan] = {
 }
 
 
-def explanation_table(name: str, rows: Sequence[Row]) -> Table:
-    """Table ``name`` of :data:`TABLES` with the rows that have values for it.
+def explanation_table(name: str, rows: Sequence[Row], paper: bool = True) -> Table:
+    """Table ``name`` of :data:`TABLES` with the rows that have values for it; ``paper`` sets its numbers beside ours.
 
     Metrics without values of ours are left out, and a column of the paper where none of our rows corresponds to its;
     the table has no lines when no row has a value for it.
@@ -162,7 +158,9 @@ def explanation_table(name: str, rows: Sequence[Row]) -> Table:
         column
         for level in (levels if plan.levels == "columns" else [None])
         for metric, title in metrics.items()
-        for column in _columns(metric, title if level is None else f"{title}, {level}", level, plan.datasets)
+        for column in _columns(
+            metric, title if level is None else f"{title}, {level}", level, plan.datasets if paper else ()
+        )
     ]
     number = int(name) if name.isdigit() else 0
     lines = []
@@ -176,8 +174,8 @@ def explanation_table(name: str, rows: Sequence[Row]) -> Table:
     used = [i for i in used if (columns[i].metric, columns[i].level) in ours]
     lines = [Line(line.row, line.level, [line.cells[i] for i in used]) for line in lines]
     columns = [columns[i] for i in used]
-    paper = plan.paper_notes if any(column.dataset for column in columns) else ()
-    return Table(name, plan.title, columns, lines, (_UNIT, *plan.notes, *paper))
+    more = plan.paper_notes if any(column.dataset for column in columns) else ()
+    return Table(name, plan.title, columns, lines, (_UNIT, *plan.notes, *more))
 
 
 def _expand(metrics: Mapping[str, str], rows: Sequence[Row]) -> dict[str, str]:

@@ -281,6 +281,11 @@ class TestExplanationStudy(unittest.TestCase):
         for item, number in zip(items, expected.tolist(), strict=True):
             np.testing.assert_allclose(values[(item["case"], "hirescam", "coarse", "pixel_ap")], number, atol=1e-6)
 
+    def test_of_several_labels_nothing_is_predicted(self):
+        values = self.run_study(multi_label=True, explain_class="label", maps=CaseMaps(self.root / "maps", 1))
+        self.assertEqual({key[3] for key in values if key[1] == "network"}, {"label", "parameters"})
+        self.assertNotIn("predicted", json.loads((self.root / "maps" / "case_0000" / "case.json").read_text()))
+
     def test_labels_and_predictions_do_not_share_a_file(self):
         self.run_study()
         with self.assertRaisesRegex(ValueError, "^output_dir: 'out' has explanations of another class"):

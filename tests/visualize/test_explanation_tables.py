@@ -126,10 +126,9 @@ class TestFormats(unittest.TestCase):
         )
         self.assertIn("- the printed areas lie below 33.3", text)
         self.assertEqual(text.count("- paper: Ron et al., ICML 2022"), 2)
-        classes = "- methods that depend on a class explain the label in the paper; "
-        for name, count in (("1", 1), ("2", 1), ("3", 0)):
-            self.assertEqual(to_markdown([explanation_table(name, ROWS)]).count(classes), count)
         self.assertNotIn("paper", to_markdown([explanation_table("1", ROWS[:1])]))  # nothing of the paper to show
+        for name in ("1", "2", "3"):
+            self.assertNotIn("paper", to_markdown([explanation_table(name, ROWS, paper=False)]))
 
     def test_latex(self):
         text = to_latex([explanation_table("1", ROWS)])

@@ -68,6 +68,12 @@ class TestCommandLine(unittest.TestCase):
         self.assertEqual(captions, ["Table 2", "Table 3", "Table, randomization"])
         self.assertIn("50.0 ± 0.0", out)
 
+    def test_tables_without_the_paper(self):
+        write_csv(self.study / "gated", [("a", "attention", "fine", "pixel_ap", 0.5, "dual_gated", 0)])
+        for options, named in (([], True), (["--no_paper"], False)):
+            status, out, _ = _call("tables", self.study, *options)
+            self.assertEqual((status, "71.82" in out, "paper" in out), (0, named, named))
+
     def test_tables_in_a_file(self):
         target = self.folder / "tables.tex"
         status, out, _ = _call("tables", self.study, "--format", "latex", "--table", "3", "--output", target)
