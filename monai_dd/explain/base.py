@@ -29,10 +29,15 @@ class Explainer(ABC):
     Maps are non-negative, not normalized, and at the resolution of the layer they come from. To compare them with a
     mask is the business of :mod:`monai_dd.metrics`.
 
-    Memory grows with the batch of the call: the attention of a network takes that of a prediction, class activation
-    maps that of a training step. Explainers that need many predictions for one map, or the gradient of the image, have
-    a ``batch_size`` instead, and compute that many images at once whatever the batch of the call.
+    Memory grows with the batch of a call, unless ``images_at_once`` is set: the attention of a network takes that of a
+    prediction, class activation maps that of a training step. Explainers that need many predictions for one map, or the
+    gradient of the image, have a ``batch_size`` instead, and compute that many images at once whatever the call's.
+
+    Attributes:
+        images_at_once: most images of a call that are explained together; all of them when None.
     """
+
+    images_at_once: int | None = None
 
     def __call__(self, image: torch.Tensor, class_idx: int | torch.Tensor | None = None) -> torch.Tensor:
         """Explain each image of a batch by itself.
@@ -47,7 +52,14 @@ class Explainer(ABC):
         Raises:
             ValueError: for an image of another shape, an empty batch, or a class that is none.
         """
-        return self._explain(read_image(image), class_idx)
+        image = read_image(image)
+        if self.images_at_once is None or len(image) <= self.images_at_once:
+            return self._explain(image, class_idx)
+        parts = image.split(self.images_at_once)
+        classes = [class_idx] * len(parts)
+        if isinstance(class_idx, torch.Tensor) and class_idx.shape == image.shape[:1]:
+            classes = list(class_idx.split(len(parts[0])))
+        return torch.cat([self._explain(*part) for part in zip(parts, classes, strict=True)])
 
     @abstractmethod
     def _explain(self, image: torch.Tensor, class_idx: int | torch.Tensor | None) -> torch.Tensor:

@@ -77,8 +77,7 @@ def make_explainers(
         methods: among ``METHODS``.
         fine: stage of the encoder, or module, whose grid the fine maps of gradient methods have.
         coarse: the same for the coarse maps.
-        batch_size: images computed at once by Captum's methods and occlusion; the others compute the batch that they
-            are called with, see :class:`Explainer`.
+        batch_size: images computed at once, whatever the batch of a call; the convex program solves that at once.
         window: pixels along each axis that are hidden at once for ``occlusion``, in steps of half of that.
         channel: channel whose intensity is a control; the mean of all when None.
         sigma: of that control, in pixels.
@@ -141,7 +140,10 @@ def make_explainers(
                 raise
             reasons.append(f"{name}: {error}")
             continue
-        result.update({f"{name}/{level}" if level else name: explainer for level, explainer in found.items()})
+        for level, explainer in found.items():
+            if not hasattr(explainer, "batch_size") and name != "cvx":
+                explainer.images_at_once = batch_size
+            result[f"{name}/{level}" if level else name] = explainer
     if not result:
         raise ValueError(f"methods: none of {list(methods)} serves this network: {'; '.join(reasons)}")
     for reason in reasons:

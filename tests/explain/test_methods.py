@@ -57,6 +57,24 @@ def _explain(explainers, image, class_idx):
 
 
 class TestMakeExplainers(unittest.TestCase):
+    @parameterized.expand(["baseline", "unconstrained"])
+    def test_the_batch_size_bounds_what_the_network_sees_at_once(self, name):
+        network = build(name, 2, "unet", 16)[0].eval().with_attention()
+        classes = torch.tensor([0, 1, 2, 1, 0])
+        image = torch.randn(5, 1, 16, 16, generator=torch.Generator().manual_seed(1))
+        seen = []
+        network.register_forward_pre_hook(lambda _module, inputs: seen.append(len(inputs[0])))
+        whole, parts = ({**make_explainers(network, batch_size=size, window=8)} for size in (5, 2))
+        for key, explainer in parts.items():
+            seen.clear()
+            maps = explainer(image, classes)
+            # DeepLIFT has the baseline of each image beside it; some work on a copy of the network, where no hook is
+            bound = {"deeplift": 4, "cvx": 5}.get(key.partition("/")[0], 2)
+            self.assertLessEqual(max(seen, default=0), bound, key)
+            torch.testing.assert_close(maps, whole[key](image, classes), rtol=1e-3, atol=1e-5, msg=key)
+        for key in ("gradcam/fine", "random"):
+            torch.testing.assert_close(parts[key](image, 1), whole[key](image, 1), rtol=1e-3, atol=1e-5)
+
     def test_the_noise_of_the_control_has_a_seed(self):
         network, image = build("baseline", 2, "unet", 16)[0].eval(), _image()
         first, same, other = (make_explainers(network, ["random"], seed=s)["random"](image) for s in (0, 0, 1))
