@@ -122,8 +122,8 @@ def _add_choice(parser: argparse.ArgumentParser) -> None:
     )
 
 
-def _add_figure(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--output", required=True, metavar="FILE", help="file to write: .png, .pdf or .svg")
+def _add_figure(parser: argparse.ArgumentParser, kinds: str = ".png, .pdf or .svg") -> None:
+    parser.add_argument("--output", required=True, metavar="FILE", help=f"file to write: {kinds}")
     parser.add_argument("--dpi", type=int, default=200, help="dots per inch of a .png (default: 200)")
 
 
@@ -171,7 +171,7 @@ def main(argv: list[str] | None = None) -> int:
     )
     localization.add_argument("--variants", nargs="+", metavar="VARIANT", help="these only (default: all)")
     localization.add_argument("--methods", nargs="+", metavar="METHOD", help="these only, such as cam (default: all)")
-    _add_figure(localization)
+    _add_figure(localization, ".png, .pdf, .svg or .md")
     localization.set_defaults(run=_localization)
     maps = commands.add_parser(
         "maps",
