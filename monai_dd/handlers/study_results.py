@@ -93,7 +93,8 @@ class StudyResults:
             found = _read(part)
             if drop_last:  # the last row may be cut, even before it names its map, which then is that of the row before
                 found = {group: rows for group, rows in found.items() if len(rows[-1]) > len(group)}
-                found.pop(next(reversed(found), ("",)), None)
+                if found:
+                    found.popitem()
             groups.update({group: rows for group, rows in found.items() if group not in groups})
         if parts:
             temporary = self.path.with_suffix(".tmp")
