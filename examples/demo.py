@@ -26,6 +26,8 @@ from pathlib import Path
 import pydicom
 from matplotlib.image import imsave
 
+from monai_dd.dicom import PETSeriesError, load_pet_suv
+
 ROOT = Path(__file__).resolve().parents[1]
 BUNDLE = ROOT / "bundles" / "fdg_pet_biodistribution_classification"
 APP = ROOT / "apps" / "fdg_biodistribution_app"
@@ -54,6 +56,18 @@ def read_metrics(path: Path) -> dict[str, float]:
     """Metrics as MONAI's ``MetricsSaver`` writes them: one name and value a line."""
     with open(path, newline="") as file:
         return {row[0]: float(row[1]) for row in csv.reader(file) if len(row) == 2}
+
+
+def check_series(folder: Path) -> str:
+    """What the app would refuse of a series, in one line; empty when it can be read."""
+    sys.path.insert(0, str(APP))  # the app is a folder to run, no package
+    from series import find_series_folder, without_file_names
+
+    try:
+        load_pet_suv(find_series_folder(folder))
+    except PETSeriesError as error:
+        return without_file_names(str(error), folder)
+    return ""
 
 
 def train_and_evaluate(out: Path, studies: int, seed: int) -> dict[str, dict[str, float]]:
@@ -100,6 +114,10 @@ def main() -> int:
     series = Path(args.series).expanduser().resolve() if args.series else None
     if series is not None and not series.is_dir():
         print(f"demo: SERIES expected a folder, {args.series} is not one", file=sys.stderr)
+        return 2
+    refusal = check_series(series) if series is not None else ""  # before minutes of training, not behind them
+    if refusal:
+        print(f"demo: SERIES refused: {refusal}", file=sys.stderr)
         return 2
     start = time.monotonic()
     bundle = out / "bundle"

@@ -1,0 +1,59 @@
+# Copyright (c) monai_dd contributors
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#     http://www.apache.org/licenses/LICENSE-2.0
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+"""The demo refuses a series before it trains, in one line, and writes nothing."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import tempfile
+import unittest
+from pathlib import Path
+
+from parameterized import parameterized
+
+from monai_dd.data.phantoms.__main__ import main as phantoms
+
+DEMO = Path(__file__).resolve().parents[2] / "examples" / "demo.py"
+
+
+class TestSeries(unittest.TestCase):
+    def setUp(self):
+        folder = tempfile.TemporaryDirectory()
+        self.addCleanup(folder.cleanup)
+        self.folder = Path(folder.name)
+
+    @parameterized.expand(
+        [
+            ("absent", "demo: SERIES expected a folder, .* is not one"),
+            ("empty", "demo: SERIES refused: folder: expected the files of a DICOM PET series, got an empty folder."),
+            ("cut", r"demo: SERIES refused: .* in IM\d+.dcm: expected .*cut.*"),
+        ]
+    )
+    def test_bad_series(self, kind, line):
+        series = self.folder / kind
+        if kind == "empty":
+            series.mkdir()
+        if kind == "cut":
+            phantoms(["pet", "--num_studies", "1", "--voxel_size", "16", "--output_dir", str(self.folder / "data")])
+            files = sorted((self.folder / "data").rglob("*.dcm"))
+            series = files[0].parent
+            os.truncate(files[2], 700)
+        command = [sys.executable, "-W", "ignore", DEMO, "--output_dir", self.folder / "out", "--series", series]
+        done = subprocess.run(command, capture_output=True, text=True)
+        self.assertEqual(done.returncode, 2, done.stderr)
+        self.assertRegex(done.stderr, f"^{line}\n$")
+        self.assertFalse((self.folder / "out").exists())
+
+
+if __name__ == "__main__":
+    unittest.main()
