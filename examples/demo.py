@@ -124,7 +124,16 @@ def main() -> int:
     if series is None or not (bundle / "models" / "model.pt").is_file():
         metrics = train_and_evaluate(out, args.num_studies, args.seed)
         shutil.rmtree(bundle, ignore_errors=True)
-        compose = ["-m", "monai_dd.zoo", "compose", "--bundle_root", BUNDLE, "--overlays", "variant_dual", "demo"]
+        compose = [
+            "-m",
+            "monai_dd.commands.zoo",
+            "compose",
+            "--bundle_root",
+            BUNDLE,
+            "--overlays",
+            "variant_dual",
+            "demo",
+        ]
         compose += ["--model_file", out / "models" / "dual.pt", "--output_dir", bundle]
         step(
             "The trained Dual variant as a bundle of its own", [*compose, "--data_source", "phantoms, no patient data"]

@@ -46,10 +46,12 @@ FLOORS = {
     "transforms": _DICOM | {"transforms"},
     "data": _DICOM | {"transforms", "data"},
     "visualize": {"utils", "visualize"},
-    "handlers": _METRICS | {"transforms", "visualize", "handlers"},
     "engines": _NETS | _LOSSES | {"engines"},
+    "handlers": _METRICS | {"transforms", "visualize", "engines", "handlers"},
     "explain": _NETS | {"convex", "explain"},
-    "zoo": {"utils", "visualize", "zoo"},
+    "evaluation": _METRICS | {"visualize", "handlers", "evaluation"},
+    "bundle": {"utils", "bundle"},
+    "commands": {"utils", "data", "transforms", "evaluation", "bundle", "commands"},
 }
 # library: where it may be imported
 LIBRARIES = {

@@ -24,8 +24,8 @@ import torch
 from monai.bundle import ConfigParser
 from parameterized import parameterized
 
+from monai_dd.bundle import compose_bundle
 from monai_dd.data.phantoms import create_pet_phantom, write_pet_series
-from monai_dd.zoo import compose_bundle
 
 ROOT = Path(__file__).resolve().parents[1]
 BUNDLE = ROOT / "bundles" / "fdg_pet_biodistribution_classification"

@@ -25,8 +25,8 @@ from monai.deploy.core import Application
 from operators import BundleOperator, FilesOperator, GuardedOperator, SeriesOperator
 from series import without_file_names
 
+from monai_dd.bundle import BundleError, BundlePredictor
 from monai_dd.dicom import PETSeriesError
-from monai_dd.zoo import BundleError, BundlePredictor
 
 __all__ = ["FDGBiodistributionApp", "run_app", "run_bundle"]
 

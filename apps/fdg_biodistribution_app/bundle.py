@@ -16,7 +16,7 @@ import hashlib
 from pathlib import Path
 from typing import Any
 
-from monai_dd.zoo import BundleError, BundlePredictor
+from monai_dd.bundle import BundleError, BundlePredictor
 
 __all__ = ["find_bundle", "load_bundle"]
 

@@ -21,9 +21,9 @@ from monai.deploy.core import Fragment, Operator, OperatorSpec
 from result import result_files
 from series import find_series_folder
 
+from monai_dd.bundle import BundlePredictor
 from monai_dd.dicom.errors import SUVWarning
 from monai_dd.dicom.series_files import read_slice_headers
-from monai_dd.zoo import BundlePredictor
 
 __all__ = ["BundleOperator", "FilesOperator", "SeriesOperator"]
 

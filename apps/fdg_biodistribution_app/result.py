@@ -23,10 +23,10 @@ from monai.data.utils import affine_to_spacing
 from pydicom.dataset import Dataset
 
 import monai_dd
+from monai_dd.bundle import BundleError
 from monai_dd.dicom.secondary_capture import attention_secondary_capture
 from monai_dd.metrics import compute_consistency_gap
 from monai_dd.visualize import report_picture
-from monai_dd.zoo import BundleError
 
 __all__ = ["RESEARCH_USE", "read_probabilities", "result_files"]
 

@@ -13,7 +13,6 @@
 from __future__ import annotations
 
 from .adversarial import AdversarialUpdate
-from .adversarial_prediction import AdversarialPrediction
 from .perturb import fgsm_perturb, pgd_perturb
 
-__all__ = ["AdversarialPrediction", "AdversarialUpdate", "fgsm_perturb", "pgd_perturb"]
+__all__ = ["AdversarialUpdate", "fgsm_perturb", "pgd_perturb"]

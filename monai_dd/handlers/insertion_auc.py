@@ -27,7 +27,7 @@ class InsertionAUC(IgniteMetricHandler):
     Args:
         fractions: of removed pixels, two or more increasing numbers from 0 to 1.
         output_transform: gives logits ``(B, F, K)`` and classes, from ``engine.state.output``,
-            as :class:`~monai_dd.handlers.PerturbedPrediction` does.
+            as :class:`~monai_dd.handlers.outputs.PerturbedPrediction` does.
     """
 
     def __init__(self, fractions: Sequence[float], output_transform: Callable = lambda x: x) -> None:

@@ -32,8 +32,8 @@ from unittest import mock
 import torch
 from monai.bundle import ConfigParser
 
+from monai_dd.bundle import compose_bundle
 from monai_dd.data.phantoms import create_pet_phantom, write_pet_series
-from monai_dd.zoo import compose_bundle
 
 __all__ = [
     "APP",

@@ -50,7 +50,7 @@ class TestProbabilities(AppTest):
         ]
     )
     def test_refused(self, _, outputs, pattern):
-        from monai_dd.zoo import BundleError
+        from monai_dd.bundle import BundleError
 
         with self.assertRaisesRegex(BundleError, pattern):
             self.read_probabilities(outputs, ["normal", "mild", "severe"])

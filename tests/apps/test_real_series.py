@@ -21,7 +21,7 @@ import pydicom
 from monai_dd.dicom import load_pet_suv
 from monai_dd.visualize import report_picture
 from tests.apps.setting import REAL_SERIES, AppTest
-from tests.visualize.picture import panels
+from tests.evaluation.picture import panels
 
 
 @unittest.skipUnless(REAL_SERIES and REAL_SERIES.is_dir(), "MONAI_DD_REAL_DATA is not set: no folder with real data")

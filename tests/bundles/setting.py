@@ -29,7 +29,7 @@ import torch
 from ignite.engine import Events
 from monai.bundle import ConfigParser, ConfigWorkflow
 
-from monai_dd.data.datalists.__main__ import main as write_datalist
+from monai_dd.commands.datalists import main as write_datalist
 from monai_dd.data.phantoms import write_brain_phantom_patients, write_chest_phantom_images, write_pet_phantom_studies
 
 __all__ = [

@@ -24,8 +24,8 @@ from monai.transforms import Compose
 from parameterized import parameterized
 from PIL import Image
 
+from monai_dd.commands.datalists import main as write_datalist
 from monai_dd.data.datalists import load_datalist
-from monai_dd.data.datalists.__main__ import main as write_datalist
 from monai_dd.transforms.hemisphere import midline_column
 from tests.bundles.setting import (
     BRATS,

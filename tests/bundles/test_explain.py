@@ -24,9 +24,9 @@ import pytest
 import torch
 from parameterized import parameterized
 
+from monai_dd.commands.visualize import main as visualize
 from monai_dd.data.datalists import load_datalist
 from monai_dd.explain import CompletenessWarning, Occlusion
-from monai_dd.visualize.__main__ import main as visualize
 from tests.bundles.setting import BRATS, CHEST, FDG, InFolder, launch, parser, phantoms, run, variants_of
 
 EXPLAIN = ("train", "evaluate", "explain")

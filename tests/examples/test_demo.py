@@ -21,7 +21,7 @@ from pathlib import Path
 
 from parameterized import parameterized
 
-from monai_dd.data.phantoms.__main__ import main as phantoms
+from monai_dd.commands.phantoms import main as phantoms
 
 DEMO = Path(__file__).resolve().parents[2] / "examples" / "demo.py"
 

@@ -18,7 +18,7 @@ import numpy as np
 from parameterized import parameterized
 
 from monai_dd.visualize import report_picture
-from tests.visualize.picture import panels
+from tests.evaluation.picture import panels
 
 
 def draw(image, spacing=(4.0, 4.0), maps=None, headline="class", **kwargs):

@@ -12,8 +12,8 @@
 
 from __future__ import annotations
 
-from .brats import build_brats_datalist, find_brats_halves
-from .chestxray14 import build_chestxray14_datalist
+from .brats.build import build_brats_datalist, find_brats_halves
+from .chestxray14.build import build_chestxray14_datalist
 from .fdg import build_fdg_datalist, find_series
 from .load import load_datalist, load_findings
 from .pictures import convert_to_gray, find_pictures

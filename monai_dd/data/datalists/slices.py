@@ -24,9 +24,9 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
-from monai_dd.data.datalists.halves import LABELS, label_halves
+from monai_dd.data.datalists.hemispheres import LABELS, label_halves
 from monai_dd.data.datalists.pictures import find_pictures
-from monai_dd.data.datalists.sections import describe_section, refuse_broken, split_groups
+from monai_dd.data.datalists.splits import describe_section, refuse_broken, split_groups
 from monai_dd.transforms.hemisphere.functional import MODES, SIDES
 from monai_dd.utils.checks import check_option
 

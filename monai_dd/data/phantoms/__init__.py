@@ -12,17 +12,17 @@
 
 from __future__ import annotations
 
-from monai_dd.data.phantoms.brain import create_brain_phantom
-from monai_dd.data.phantoms.brain_patients import write_brain_phantom_patients
-from monai_dd.data.phantoms.brain_phantom import BRAIN_MODALITIES, TISSUE_NAMES, TUMOR_LABELS, BrainPhantom
-from monai_dd.data.phantoms.chest import create_chest_phantom
-from monai_dd.data.phantoms.chest_images import write_chest_phantom_images
-from monai_dd.data.phantoms.chest_phantom import CHEST_FINDINGS, ChestBox, ChestPhantom
-from monai_dd.data.phantoms.pet import create_pet_phantom
-from monai_dd.data.phantoms.pet_muscles import MUSCLE_GROUPS, MUSCLE_NAMES
-from monai_dd.data.phantoms.pet_phantom import LABEL_NAMES, PETPhantom
-from monai_dd.data.phantoms.pet_series_writer import write_pet_series
-from monai_dd.data.phantoms.pet_studies import write_pet_phantom_studies
+from monai_dd.data.phantoms.brain.create import create_brain_phantom
+from monai_dd.data.phantoms.brain.dataset import write_brain_phantom_patients
+from monai_dd.data.phantoms.brain.phantom import BRAIN_MODALITIES, TISSUE_NAMES, TUMOR_LABELS, BrainPhantom
+from monai_dd.data.phantoms.chest.create import create_chest_phantom
+from monai_dd.data.phantoms.chest.dataset import write_chest_phantom_images
+from monai_dd.data.phantoms.chest.phantom import CHEST_FINDINGS, ChestBox, ChestPhantom
+from monai_dd.data.phantoms.pet.create import create_pet_phantom
+from monai_dd.data.phantoms.pet.dataset import write_pet_phantom_studies
+from monai_dd.data.phantoms.pet.muscles import MUSCLE_GROUPS, MUSCLE_NAMES
+from monai_dd.data.phantoms.pet.phantom import LABEL_NAMES, PETPhantom
+from monai_dd.data.phantoms.pet.series_writer import write_pet_series
 
 __all__ = [
     "BRAIN_MODALITIES",

@@ -28,8 +28,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from parameterized import parameterized
 
+from monai_dd.commands.datalists import main
 from monai_dd.data.datalists import build_fdg_datalist, find_series
-from monai_dd.data.datalists.__main__ import main
 from monai_dd.data.datalists.fdg import CLASSES
 
 DICOM = b"\0" * 128 + b"DICM"

@@ -17,7 +17,7 @@ import json
 from parameterized import parameterized
 
 from monai_dd.data.datalists import load_datalist, load_findings
-from tests.data.datalists.small_brats import InFolder
+from tests.data.datalists.brats.small import InFolder
 
 
 class TestLoad(InFolder):

@@ -17,7 +17,7 @@ from parameterized import parameterized
 from PIL import Image
 
 from monai_dd.data.datalists import convert_to_gray, find_pictures
-from tests.data.datalists.small_brats import InFolder
+from tests.data.datalists.brats.small import InFolder
 
 
 class TestFindPictures(InFolder):

@@ -16,7 +16,7 @@ import json
 from unittest import mock
 
 from monai_dd.data.datalists import save_datalist
-from tests.data.datalists.small_brats import InFolder
+from tests.data.datalists.brats.small import InFolder
 
 DATALIST = {
     "class_names": ["a", "b"],

@@ -26,9 +26,9 @@ import pytest
 from parameterized import parameterized
 from PIL import Image
 
+from monai_dd.commands.datalists import main
 from monai_dd.data.datalists import build_slices_datalist, find_slices, load_datalist
-from monai_dd.data.datalists.__main__ import main
-from tests.data.datalists.small_brats import InFolder
+from tests.data.datalists.brats.small import InFolder
 
 REAL = os.environ.get("MONAI_DD_REAL_DATA", "")
 SECTIONS = ("training", "validation", "test")

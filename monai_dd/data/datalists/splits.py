@@ -1,0 +1,115 @@
+# Copyright (c) monai_dd contributors
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#     http://www.apache.org/licenses/LICENSE-2.0
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+"""Sections of a data list: groups of items that stay together, what each section holds, and broken input."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from monai_dd.data.datalists.hemispheres import LABELS, width_auc
+
+__all__ = ["describe_section", "refuse_broken", "split_groups"]
+
+
+def split_groups(
+    groups: Sequence[str],
+    fractions: Sequence[float],
+    seed: int,
+    strata: Sequence[str] | None = None,
+    contiguous: bool = False,
+) -> dict[str, int]:
+    """Deal groups out to sections, each stratum in the same proportions.
+
+    Args:
+        groups: names, each once, in the order of the data.
+        fractions: share of each section; they add up to 1.
+        seed: of the split.
+        strata: stratum of each group; one for all if ``None``.
+        contiguous: a section gets neighbors: one run of groups of each stratum, which is taken for a ring (the seed
+            says where the ring is opened); dealt out at random otherwise.
+
+    Returns:
+        section of each group, as its place in ``fractions``.
+
+    Raises:
+        ValueError: for fractions that are none, or a stratum with too few groups for them.
+    """
+    if not all(fraction > 0 for fraction in fractions) or not abs(sum(fractions) - 1) < 1e-6:
+        raise ValueError(f"fractions: expected numbers above 0 that add up to 1, got {tuple(fractions)}")
+    rng = np.random.default_rng(seed)
+    names, of = np.asarray(groups, dtype=object), np.asarray(strata if strata is not None else [""] * len(groups))
+    section: dict[str, int] = {}
+    for stratum in sorted(set(of.tolist())):
+        members = names[of == stratum]
+        sizes = [max(1, round(fraction * len(members))) for fraction in fractions[1:]]
+        sizes.insert(0, len(members) - sum(sizes))
+        if sizes[0] < 1:
+            what = f" of {stratum}" if stratum else ""
+            raise ValueError(
+                f"split: expected enough patients or groups{what} for {len(fractions)} sections with the shares "
+                f"{', '.join(f'{f:.3g}' for f in fractions)}, got {len(members)}: a section would be empty"
+            )
+        members = np.roll(members, rng.integers(len(members))) if contiguous else rng.permutation(members)
+        section.update(zip(members.tolist(), np.repeat(np.arange(len(sizes)), sizes).tolist()))
+    return section
+
+
+def describe_section(name: str, halves: Sequence[dict[str, Any]], unit: str) -> tuple[dict[str, int], dict[str, float]]:
+    """Count what a section holds, and measure what the width of its halves gives away.
+
+    Args:
+        name: of the section, for the message.
+        halves: with ``label``, ``width``, ``group`` and ``place`` (what tells slices apart).
+        unit: what the groups are called.
+
+    Returns:
+        counts of groups, slices, halves and of each class; and the leak, ``{"width_auc": ...}``.
+
+    Raises:
+        ValueError: when the section has no half of a class.
+    """
+    labels = [half["label"] for half in halves]
+    counts = {label: labels.count(int(index)) for index, label in LABELS.items()}
+    empty = [label for label, count in counts.items() if count == 0]
+    if empty:
+        raise ValueError(
+            f"{name}: expected halves of both classes, got none of {' and '.join(map(repr, empty))} among "
+            f"{len(labels)} halves; more data, another seed or a smaller min_area may help"
+        )
+    total = {
+        unit: len({half["group"] for half in halves}),
+        "slices": len({half["place"] for half in halves}),
+        "halves": len(labels),
+    }
+    return total | counts, {"width_auc": round(width_auc([half["width"] for half in halves], labels), 4)}
+
+
+def refuse_broken(broken: dict[str, str], total: int, what: str, skip_broken: bool) -> None:
+    """Refuse a data set with broken parts, or warn of each of them if they are to be skipped.
+
+    Raises:
+        ValueError: one line with their number, and name and reason of the first five.
+    """
+    if not broken:
+        return
+    if skip_broken:
+        for name, reason in broken.items():
+            warnings.warn(f"skipped: {name}: {reason}", stacklevel=3)
+        if len(broken) == total:
+            raise ValueError(f"all {total} {what} are broken: none is left")
+        return
+    named = "; ".join(f"{name}: {reason}" for name, reason in list(broken.items())[:5])
+    more = "; ..." if len(broken) > 5 else ""
+    raise ValueError(f"{len(broken)} of {total} {what} are broken (skip_broken leaves them out): {named}{more}")

@@ -1,0 +1,180 @@
+# Copyright (c) monai_dd contributors
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#     http://www.apache.org/licenses/LICENSE-2.0
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+"""What a study measures on every map."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Any, NamedTuple, Protocol
+
+import torch
+from torch import nn
+
+from monai_dd.metrics import (
+    compute_area,
+    compute_deletion_auc,
+    compute_insertion_auc,
+    compute_localization,
+    compute_perturbation_curve,
+    compute_rank_correlation,
+    perturb_logits,
+)
+from monai_dd.utils.weights import compute_checksum
+
+__all__ = ["LocalizationMeasure", "Measure", "PerturbationMeasure", "RandomizationMeasure", "ExplainedBatch"]
+
+
+class ExplainedBatch(NamedTuple):
+    """Images of a study, with what a measure may need beside their maps.
+
+    Attributes:
+        image: images as the network saw them, ``(B, C, *S)``.
+        label: class index of each, ``(B,)``.
+        explained: class that the maps speak for, ``(B,)``.
+        mask: ``(B, 1, *S)``, or None for data without masks.
+    """
+
+    image: torch.Tensor
+    label: torch.Tensor
+    explained: torch.Tensor
+    mask: torch.Tensor | None
+
+
+class Measure(Protocol):
+    """What gives numbers for maps."""
+
+    def settings(self) -> dict[str, Any]:
+        """Return what the numbers depend on, by name; asked when the weights are there."""
+
+    def __call__(self, batch: ExplainedBatch, relevance: torch.Tensor, key: str) -> dict[str, torch.Tensor]:
+        """Return names and values ``(B,)``, not-a-number where an image has none.
+
+        Args:
+            batch: the images.
+            relevance: their maps ``(B, 1, *S)``.
+            key: explainer and level that the maps come from, as in ``gradcam/fine``.
+        """
+
+
+class LocalizationMeasure:
+    """Maps against masks, see :func:`~monai_dd.metrics.compute_localization`; nothing for data without masks.
+
+    Args:
+        quantiles: of the intersections over union.
+        seed: of the order among equal values.
+    """
+
+    def __init__(self, quantiles: Sequence[float] = (0.975, 0.95, 0.9), seed: int = 0) -> None:
+        self.quantiles = tuple(quantiles)
+        self.seed = seed
+
+    def settings(self) -> dict[str, Any]:
+        """Return the quantiles and the seed."""
+        return {"quantiles": list(self.quantiles), "localization_seed": self.seed}
+
+    def __call__(self, batch: ExplainedBatch, relevance: torch.Tensor, key: str) -> dict[str, torch.Tensor]:
+        """Return pixel average precision, intersections over union, pointing, mass and rank accuracy."""
+        return {} if batch.mask is None else compute_localization(relevance, batch.mask, self.quantiles, self.seed)
+
+
+class PerturbationMeasure:
+    """What is left of a prediction as the pixels of an image go, in the order of a map.
+
+    ``perturbation_*`` is 1 where ``judge`` still predicts the label when that share of the pixels, the least important
+    ones, is gone, and ``perturbation_auc`` the area below (Ron et al. 2022, Table 1). ``deletion_auc`` and
+    ``insertion_auc`` (Petsiuk et al. 2018) are areas below the probability that ``network`` gives to the explained
+    class as the most important pixels go, and as they alone come.
+
+    Args:
+        judge: one classifier for the maps of all networks: the baseline.
+        network: the classifier that is explained.
+        num_fractions: shares of pixels from 0 to 1, evenly spaced.
+        fill: value of a pixel that is gone.
+        batch_size: images that go through a network at once.
+        deletion: measure deletion and insertion, too.
+        seed: of the order among equal values.
+
+    Raises:
+        ValueError: for fewer than two shares.
+    """
+
+    def __init__(
+        self,
+        judge: nn.Module,
+        network: nn.Module,
+        num_fractions: int = 51,
+        fill: float = 0.0,
+        batch_size: int = 64,
+        deletion: bool = True,
+        seed: int = 0,
+    ) -> None:
+        if num_fractions < 2:
+            raise ValueError(f"num_fractions: expected 2 or more, got {num_fractions}")
+        self.judge = judge
+        self.network = network
+        self.fractions = torch.linspace(0, 1, num_fractions).tolist()
+        self.options = {"fill": fill, "batch_size": batch_size, "seed": seed}
+        self.deletion = deletion
+        self._same = False  # the judge has the network's own weights
+
+    def settings(self) -> dict[str, Any]:
+        """Return shares, fill and seed, and the checksum of the judge's weights."""
+        judge = compute_checksum(self.judge)
+        self._same = judge == compute_checksum(self.network)
+        counted = {"fractions": len(self.fractions), "deletion": self.deletion}
+        return {"judge": judge, **counted, "fill": self.options["fill"], "perturbation_seed": self.options["seed"]}
+
+    def __call__(self, batch: ExplainedBatch, relevance: torch.Tensor, key: str) -> dict[str, torch.Tensor]:
+        """Return the curve, one value a share, and the areas."""
+        kept = self._run(self.judge, batch, relevance, "ascending")
+        right = compute_perturbation_curve(kept, batch.label)
+        values = {f"perturbation_{f:.2f}": right[:, i] for i, f in enumerate(self.fractions)}
+        values["perturbation_auc"] = compute_area(right, self.fractions)
+        if self.deletion:
+            added = kept if self._same else self._run(self.network, batch, relevance, "ascending")
+            removed = self._run(self.network, batch, relevance, "descending")
+            values["insertion_auc"] = compute_insertion_auc(added, self.fractions, batch.explained)
+            values["deletion_auc"] = compute_deletion_auc(removed, self.fractions, batch.explained)
+        return values
+
+    def _run(self, network: nn.Module, batch: ExplainedBatch, relevance: torch.Tensor, order: str) -> torch.Tensor:
+        return perturb_logits(network, batch.image, relevance, self.fractions, order=order, **self.options)
+
+
+class RandomizationMeasure:
+    """Rank correlation of a map with those of ever more randomized copies of the network (Adebayo et al. 2018).
+
+    ``randomization_<k>_<layer>`` is the correlation after the ``k`` last layers lost their weights, ``layer`` the last
+    of them. An explanation of what the network has learned changes: low is good.
+
+    Args:
+        cascade: gives layer and explainers of each copy, from the output to the input; called with the first map, when
+            the weights are there.
+    """
+
+    def __init__(self, cascade: Callable[[], Iterable[tuple[str, Mapping[str, Callable]]]]) -> None:
+        self.cascade = cascade
+        self._copies: list[tuple[str, Mapping[str, Callable]]] = []
+
+    def settings(self) -> dict[str, Any]:
+        """Return that there is this measure."""
+        return {"randomization": True}
+
+    def __call__(self, batch: ExplainedBatch, relevance: torch.Tensor, key: str) -> dict[str, torch.Tensor]:
+        """Return the correlations for explainers that look at the network."""
+        self._copies = self._copies or list(self.cascade())
+        return {
+            f"randomization_{k:02d}_{layer}": compute_rank_correlation(
+                relevance, explainers[key](batch.image, batch.explained)
+            )
+            for k, (layer, explainers) in enumerate(self._copies, start=1)
+            if key in explainers
+        }

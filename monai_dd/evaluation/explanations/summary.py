@@ -1,0 +1,168 @@
+# Copyright (c) monai_dd contributors
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#     http://www.apache.org/licenses/LICENSE-2.0
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+"""Rows of a comparison: an explainer of a variant, each metric over the images of a run, one value a run."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Collection, Iterable, Sequence
+from dataclasses import dataclass, field
+from typing import NamedTuple
+
+import numpy as np
+
+from monai_dd.evaluation.explanations.reader import NETWORK, Key, Run
+from monai_dd.evaluation.names import in_paper_protocol, row_name, row_order
+from monai_dd.evaluation.published import published_method
+from monai_dd.utils.checks import check_option
+
+__all__ = ["Measured", "Row", "explanation_rows", "select_rows", "summarize_explanations"]
+
+
+class Measured(NamedTuple):
+    """Value of a metric in one run, and the number of images it rests on."""
+
+    value: float
+    images: int
+
+
+@dataclass
+class Row:
+    """An explainer of a variant; ``measured[level, metric]`` is one value for each seed.
+
+    Attributes:
+        variant: such as ``exact``.
+        explainer: such as ``attention``; ``network`` for what is said of the network itself.
+        measured: level and metric, then seed.
+    """
+
+    variant: str
+    explainer: str
+    measured: dict[tuple[str, str], dict[int, Measured]] = field(default_factory=dict)
+
+    @property
+    def name(self) -> str:
+        """Name of the row, see :func:`~monai_dd.evaluation.names.row_name`."""
+        return row_name(self.variant, self.explainer)
+
+    @property
+    def method(self) -> str:
+        """The paper's name, or an empty one."""
+        return published_method(self.variant, self.explainer)
+
+    def get(self, level: str, metric: str) -> dict[int, Measured]:
+        """Values at a level; an explainer that has maps of one resolution only has them at every level."""
+        if (level, metric) not in self.measured and self.levels(metric) == {"image"}:
+            level = "image"
+        return self.measured.get((level, metric), {})
+
+    def levels(self, metric: str) -> set[str]:
+        """Levels at which ``metric`` was measured."""
+        return {level for level, name in self.measured if name == metric}
+
+
+def summarize_explanations(run: Run) -> dict[Key, Measured]:
+    """Each metric of a run as one number.
+
+    Map metrics are means over images; ``perturbation_*`` are means over the classes of the means of their images: the
+    balanced accuracy of what is left, and, as the area by the trapezoid rule is linear, the area under it. The network
+    gets ``accuracy`` and ``balanced_accuracy`` of its ``label`` and ``predicted``. NaN is left out; a mean of nothing
+    is NaN.
+
+    Raises:
+        ValueError: for perturbation without the labels of its images.
+    """
+    label, predicted = (Key(NETWORK, "", metric) for metric in ("label", "predicted"))
+    summary = {key: _mean_over_images(run, key) for key in run if key not in (label, predicted)}
+    if label in run and predicted in run:
+        truth, said = run.by_image(label), run.by_image(predicted)
+        known = ~np.isnan(truth) & ~np.isnan(said)
+        right = (truth == said)[known].astype(float)
+        count = int(known.sum())
+        summary[Key(NETWORK, "", "accuracy")] = Measured(_mean(right), count)
+        summary[Key(NETWORK, "", "balanced_accuracy")] = Measured(_mean_of_classes(right, truth[known]), count)
+    return summary
+
+
+def _mean_over_images(run: Run, key: Key) -> Measured:
+    if key.metric.startswith("perturbation_"):
+        values = run.by_image(key)
+        known = ~np.isnan(values)
+        classes = _labels(run)[known]
+        if np.isnan(classes).any():
+            raise ValueError(f"explanations: {key} of {run} needs the label of each image, explainer {NETWORK!r}")
+        return Measured(_mean_of_classes(values[known], classes), int(known.sum()))
+    values = run.values(key)
+    values = values[~np.isnan(values)]
+    return Measured(_mean(values), len(values))
+
+
+def _mean(values: Sequence[float] | np.ndarray) -> float:
+    return float(np.mean(values)) if len(values) else float("nan")
+
+
+def _mean_of_classes(values: np.ndarray, classes: np.ndarray) -> float:
+    return _mean([values[classes == label].mean() for label in np.unique(classes)])
+
+
+def _labels(run: Run) -> np.ndarray:
+    key = Key(NETWORK, "", "label")
+    if key not in run:
+        raise ValueError(f"explanations: {run} has perturbation but no labels, explainer {NETWORK!r}, metric 'label'")
+    return run.by_image(key)
+
+
+def explanation_rows(runs: Iterable[Run]) -> list[Row]:
+    """One row for each explainer of each variant: controls, explanations of the baseline, then networks with their own.
+
+    A run in which no image has a value of a metric is no run of that metric.
+
+    Raises:
+        ValueError: see :func:`summarize_explanations`.
+    """
+    rows: dict[tuple[str, str], Row] = {}
+    for run in runs:
+        for key, measured in summarize_explanations(run).items():
+            row = rows.setdefault((run.variant, key.explainer), Row(run.variant, key.explainer))
+            if not math.isnan(measured.value):
+                row.measured.setdefault((key.level, key.metric), {})[run.seed] = measured
+    return sorted(rows.values(), key=lambda row: row_order(row.variant, row.explainer))
+
+
+def select_rows(
+    rows: Iterable[Row],
+    variants: Collection[str] | None = None,
+    explainers: Collection[str] | None = None,
+    paper_protocol: bool = False,
+) -> list[Row]:
+    """Rows of these variants and explainers, None for all; rows of the network stay with their variant.
+
+    Args:
+        rows: of :func:`explanation_rows`.
+        variants: names.
+        explainers: names.
+        paper_protocol: leave out what GradCAM and its like say of other networks than the baseline.
+
+    Raises:
+        ValueError: for a name that no row has.
+    """
+    rows = list(rows)
+    for name in variants or ():
+        check_option("variants", name, sorted({row.variant for row in rows}))
+    for name in explainers or ():
+        check_option("explainers", name, sorted({row.explainer for row in rows} - {NETWORK}))
+    return [
+        row
+        for row in rows
+        if (not variants or row.variant in variants)
+        and (not explainers or row.explainer in (*explainers, NETWORK))
+        and (not paper_protocol or in_paper_protocol(row.variant, row.explainer))
+    ]

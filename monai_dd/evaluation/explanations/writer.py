@@ -1,0 +1,125 @@
+# Copyright (c) monai_dd contributors
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#     http://www.apache.org/licenses/LICENSE-2.0
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+"""The file that a study of explanations fills, row by row, and goes on with after a stop."""
+
+from __future__ import annotations
+
+import csv
+import json
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any
+
+import ignite.distributed as idist
+
+from monai_dd.evaluation.explanations.reader import COLUMNS
+
+__all__ = ["ExplanationWriter"]
+
+Group = tuple[str, ...]  # image, explainer, level
+
+
+class ExplanationWriter:
+    """Rows of ``explanations.csv`` in a folder, written by one process or several of ``ignite.distributed``.
+
+    Every process appends to a part of its own, one group of rows (an image, an explainer, a level) after the other, and
+    :meth:`merge` makes the file of the parts. Parts that a stopped run has left are merged at the start, but for the
+    last group of each, which may be cut.
+
+    Args:
+        output_dir: folder of the file; made when it is not there.
+        settings: what the values depend on, numbers and strings, kept in ``explanations.json``; ``variant`` and
+            ``seed`` go into every row.
+
+    Raises:
+        ValueError: when the folder has results of other settings, or a file of other columns.
+    """
+
+    def __init__(self, output_dir: str | Path, settings: Mapping[str, Any]) -> None:
+        self.folder = Path(output_dir)
+        self.path = self.folder / "explanations.csv"
+        self.part = self.folder / f"explanations.part{idist.get_rank()}.csv"
+        self.settings = dict(settings)
+        self._note = self.folder / "explanations.json"
+        self._check()
+        idist.barrier()
+        if idist.get_rank() == 0:
+            self.folder.mkdir(parents=True, exist_ok=True)
+            _replace(self._note, json.dumps(self.settings, indent=4) + "\n")
+            self._absorb(drop_last=True)
+        idist.barrier()
+        self.done = set(_read(self.path))
+
+    def _check(self) -> None:
+        if not (self._note.is_file() and (self.path.is_file() or any(self.folder.glob("explanations.part*.csv")))):
+            return
+        found = json.loads(self._note.read_text(encoding="utf-8"))
+        for key in {**found, **self.settings}:
+            if found.get(key) != self.settings.get(key):
+                raise ValueError(
+                    f"output_dir: {self.folder.name!r} has explanations of another {key} ({found.get(key)}, now "
+                    f"{self.settings.get(key)}); choose another folder"
+                )
+
+    def write(self, image: str, explainer: str, level: str, values: Mapping[str, float]) -> None:
+        """Append the rows of one map, or of one image's own values."""
+        new = not self.part.is_file()
+        rest = [self.settings.get("variant", ""), self.settings.get("seed", "")]
+        with open(self.part, "a", newline="", encoding="utf-8") as file:
+            rows = [[image, explainer, level, metric, f"{value:.9g}", *rest] for metric, value in values.items()]
+            csv.writer(file).writerows([list(COLUMNS), *rows] if new else rows)
+        self.done.add((image, explainer, level))
+
+    def merge(self) -> Path:
+        """Wait for all processes, and make ``explanations.csv`` of their parts; returns its path."""
+        idist.barrier()
+        if idist.get_rank() == 0:
+            self._absorb(drop_last=False)
+        idist.barrier()
+        return self.path
+
+    def _absorb(self, drop_last: bool) -> None:
+        parts = sorted(self.folder.glob("explanations.part*.csv"))
+        groups = _read(self.path)
+        for part in parts:
+            found = _read(part)
+            if drop_last:  # the last row may be cut, even before it names its map, which then is that of the row before
+                found = {group: rows for group, rows in found.items() if len(rows[-1]) > len(group)}
+                if found:
+                    found.popitem()
+            groups.update({group: rows for group, rows in found.items() if group not in groups})
+        if parts:
+            temporary = self.path.with_suffix(".tmp")
+            with open(temporary, "w", newline="", encoding="utf-8") as file:
+                csv.writer(file).writerows([list(COLUMNS), *(row for rows in groups.values() for row in rows)])
+            temporary.replace(self.path)
+        for part in parts:
+            part.unlink()
+
+
+def _read(path: Path) -> dict[Group, list[list[str]]]:
+    """Rows of a file, grouped, in their order."""
+    groups: dict[Group, list[list[str]]] = {}
+    if path.is_file():
+        with open(path, newline="", encoding="utf-8") as file:
+            rows: Iterable[list[str]] = csv.reader(file)
+            header = next(iter(rows), list(COLUMNS))
+            if header != list(COLUMNS):
+                raise ValueError(f"{path.name}: expected the columns {', '.join(COLUMNS)}, got {', '.join(header)}")
+            for row in rows:
+                groups.setdefault(tuple(row[:3]), []).append(row)
+    return groups
+
+
+def _replace(path: Path, text: str) -> None:
+    temporary = path.with_suffix(".tmp")
+    temporary.write_text(text, encoding="utf-8")
+    temporary.replace(path)
