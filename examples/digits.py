@@ -36,7 +36,7 @@ from sklearn.model_selection import train_test_split
 from torch.utils.data import DataLoader, TensorDataset
 from tqdm import tqdm
 
-from monai_dd.handlers import AdamBetas, GaussianRampUp, gaussian_ramp_up
+from monai_dd.handlers import gaussian_ramp_up
 from monai_dd.losses import LossAttentionLoss
 from monai_dd.networks.encoders import VGGEncoder
 from monai_dd.networks.nets import PatchClassifier
@@ -110,10 +110,19 @@ def attach_schedule(trainer: Engine, optimizer: torch.optim.Optimizer, loss: Los
             return gaussian_ramp_up(epoch, ramp) * 0.1 ** ((5 * epoch >= 3 * epochs) + (5 * epoch >= 4 * epochs))
 
         scheduler = torch.optim.lr_scheduler.LambdaLR(optimizer, rate)
-        AdamBetas(optimizer, (0.9, 0.99), (0.9, 0.999), epochs=ramp).attach(trainer)
+
+        @trainer.on(Events.EPOCH_STARTED)
+        def set_betas() -> None:
+            optimizer.param_groups[0]["betas"] = (0.9, 0.99 if trainer.state.epoch <= ramp else 0.999)
+
     else:
         scheduler = torch.optim.lr_scheduler.MultiStepLR(optimizer, [epochs // 2, 3 * epochs // 4], gamma=0.1)
-    GaussianRampUp(loss, "gamma", epochs=ramp).attach(trainer)
+    maximum = loss.gamma
+
+    @trainer.on(Events.EPOCH_STARTED)
+    def set_gamma() -> None:
+        loss.gamma = maximum * gaussian_ramp_up(trainer.state.epoch - 1, ramp)
+
     trainer.add_event_handler(Events.EPOCH_COMPLETED, lambda: scheduler.step())
 
 

@@ -8,55 +8,23 @@
 # WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
 # See the License for the specific language governing permissions and
 # limitations under the License.
-"""Ignite handlers: adapters of the metrics, maps of explainers, loading of weights, and a figure saver."""
+"""Ignite handlers: maps of explainers, loading of weights, a figure saver, and what MONAI's metric handler leaves."""
 
 from __future__ import annotations
 
-from .adam_betas import AdamBetas
-from .attention_entropy import AttentionEntropy
-from .balanced_accuracy import BalancedAccuracy
 from .broadcast_buffers import BroadcastBuffers
-from .class_auroc import ClassAUROC
-from .consistency_gap import ConsistencyGap
-from .deletion_auc import DeletionAUC
 from .explanation_maps import ExplanationMaps
 from .figure_saver import AttentionFigureSaver
-from .insertion_auc import InsertionAUC
-from .multilabel_map import MultilabelMAP
-from .patch_localization import PatchLocalization
-from .patch_selection import PatchSelection
-from .perturbation_auc import PerturbationAUC
-from .pixel_average_precision import PixelAveragePrecision
-from .pointing_game import PointingGame
-from .quantile_iou import QuantileIoU
-from .ramp_up import GaussianRampUp, gaussian_ramp_up
-from .rank_correlation import RankCorrelation
-from .relevance_mass import RelevanceMassAccuracy
-from .relevance_rank import RelevanceRankAccuracy
+from .metrics import AttentionEntropy, ClassAUROC
+from .ramp_up import gaussian_ramp_up
 from .weights_loader import WeightsLoader
 
 __all__ = [
-    "AdamBetas",
     "AttentionEntropy",
     "AttentionFigureSaver",
-    "BalancedAccuracy",
     "BroadcastBuffers",
     "ClassAUROC",
-    "ConsistencyGap",
-    "DeletionAUC",
     "ExplanationMaps",
-    "GaussianRampUp",
-    "InsertionAUC",
-    "MultilabelMAP",
-    "PatchLocalization",
-    "PatchSelection",
-    "PerturbationAUC",
-    "PixelAveragePrecision",
-    "PointingGame",
-    "QuantileIoU",
-    "RankCorrelation",
-    "RelevanceMassAccuracy",
-    "RelevanceRankAccuracy",
     "WeightsLoader",
     "gaussian_ramp_up",
 ]

@@ -48,7 +48,7 @@ PATCHES = (
 ONE_MAP = ("variant_baseline", "variant_vit", "variant_tau_fine_gated", "variant_tau_coarse_gated", *PATCHES)
 LEVELS = ("fine", "coarse")
 METRICS = {
-    *("val_balanced_accuracy", "val_auc", "val_auc_blanked", "val_consistency_gap"),
+    *("val_balanced_accuracy", "val_auc", "val_auc_masked_out", "val_consistency_gap"),
     *(f"val_{metric}_{level}" for metric in ("pixel_ap", "pointing", "entropy") for level in LEVELS),
 }
 PATCH_METRICS = {"val_patch_precision", "val_patch_recall", "val_patch_f_score", "val_localization_ap"}
@@ -123,12 +123,12 @@ class TestPreprocessing(InFolder):
         expected = midline_column(raw["image"])
         self.assertIn(expected, content("window")(raw)["window"])
 
-    def test_the_same_place_is_blanked_in_both_halves(self):
+    def test_the_same_place_is_masked_out_in_both_halves(self):
         workflow = prepare("train", "evaluate", work=self.work, root=BRATS)
         dataset = workflow.parser.get_parsed_content("validate#dataset")
         for item in dataset:
             self.assertEqual(bool(item["mask"].any()), item["label"] == 1)
-        holes = {label: [int((i["blank"] > 0).sum()) for i in dataset if i["label"] == label] for label in (0, 1)}
+        holes = {label: [int((i["mask_out"] > 0).sum()) for i in dataset if i["label"] == label] for label in (0, 1)}
         self.assertGreater(sum(holes[0]), 0)
 
 

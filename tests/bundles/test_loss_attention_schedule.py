@@ -17,11 +17,9 @@ import unittest
 
 import torch
 from ignite.engine import Engine, Events
-from monai.handlers import LrScheduleHandler
+from monai.handlers import LrScheduleHandler, ParamSchedulerHandler
 from parameterized import parameterized
 
-from monai_dd.handlers import AdamBetas, GaussianRampUp
-from monai_dd.losses import LossAttentionLoss
 from tests.bundles.setting import BRATS, parser
 
 SGD = ("train", "loss_attention_schedule")
@@ -38,8 +36,11 @@ def _config(names, **override):
     return config
 
 
-def _walk(config):
-    """Learning rate, gamma and betas of each epoch, as a trainer with the handlers of the overlays has them."""
+def _walk(config, start=0):
+    """Learning rate, gamma and betas of each epoch, as a trainer with the handlers of the overlays has them.
+
+    A training that goes on after ``start`` epochs has the engine's state alone; that of the optimizer is not loaded.
+    """
     parts = {name: config.get_parsed_content(name) for name in PARTS}
     handlers = config.get_parsed_content("train#handlers")
     group, rows = parts["optimizer"].param_groups[0], []
@@ -49,7 +50,10 @@ def _walk(config):
     engine.add_event_handler(
         Events.ITERATION_COMPLETED, lambda: rows.append((group["lr"], parts["loss"].gamma, group.get("betas")))
     )
-    engine.run([0], max_epochs=config.get_parsed_content("epochs"))
+    epochs = config.get_parsed_content("epochs")
+    if start:
+        engine.load_state_dict({"epoch_length": 1, "max_epochs": epochs, "epoch": start})
+    engine.run([0], max_epochs=epochs)
     return rows, handlers
 
 
@@ -57,7 +61,7 @@ class TestSchedule(unittest.TestCase):
     def test_sgd_as_in_the_paper(self):
         config = _config(SGD)
         rows, handlers = _walk(config)
-        self.assertEqual([type(h) for h in handlers], [LrScheduleHandler, GaussianRampUp])
+        self.assertEqual([type(h) for h in handlers], [LrScheduleHandler, ParamSchedulerHandler])
         self.assertEqual((len(rows), config.get_parsed_content("batch_size")), (200, 128))
         self.assertIs(type(config.get_parsed_content("optimizer")), torch.optim.SGD)
         for epoch, (rate, gamma, _) in enumerate(rows):
@@ -66,7 +70,7 @@ class TestSchedule(unittest.TestCase):
 
     def test_adam_as_in_the_paper(self):
         rows, handlers = _walk(_config(ADAM, **{"loss#gamma": 0.0}))
-        self.assertEqual([type(h) for h in handlers], [LrScheduleHandler, GaussianRampUp, AdamBetas])
+        self.assertEqual([type(h) for h in handlers], [LrScheduleHandler, ParamSchedulerHandler, ParamSchedulerHandler])
         for epoch, (rate, gamma, betas) in enumerate(rows):
             step = 1.0 if epoch < 120 else 0.1 if epoch < 160 else 0.01
             self.assertAlmostEqual(rate, 0.003 * step * math.exp(-((1 - min(epoch / 80, 1)) ** 2)), places=12)
@@ -102,10 +106,26 @@ class TestSchedule(unittest.TestCase):
 
     def test_the_ramp_drives_the_loss_of_the_trainer(self):
         config = _config(SGD)
-        ramp = config.get_parsed_content("train#handlers")[1]
-        self.assertIsInstance(ramp.target, LossAttentionLoss)
-        self.assertIs(ramp.target, config.get_parsed_content("loss"))
+        handlers, loss = config.get_parsed_content("train#handlers"), config.get_parsed_content("loss")
+        engine = Engine(lambda _engine, _batch: None)
+        handlers[1].attach(engine)
+        engine.run([0], max_epochs=1)
+        self.assertAlmostEqual(loss.gamma, 0.1 * math.exp(-1), places=12)
         self.assertEqual(config["train#trainer#loss_function"], "@loss")
+
+    @parameterized.expand([(1,), (79,), (80,), (81,)])
+    def test_gamma_and_betas_after_a_stop_are_those_of_the_epoch(self, start):
+        whole, _ = _walk(_config(ADAM))
+        rest, _ = _walk(_config(ADAM), start)
+        self.assertEqual([row[1:] for row in rest], [row[1:] for row in whole[start:]])
+
+    def test_all_groups_of_parameters_get_the_betas(self):
+        groups = "$[{'params': [torch.nn.Parameter(torch.zeros(1))]} for _ in range(2)]"
+        config = _config(ADAM, epochs=2)
+        config["parameters"] = groups
+        _walk(config)
+        optimizer = config.get_parsed_content("optimizer")
+        self.assertEqual([group["betas"] for group in optimizer.param_groups], [(0.9, 0.999)] * 2)
 
 
 if __name__ == "__main__":

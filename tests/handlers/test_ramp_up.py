@@ -17,23 +17,9 @@ import unittest
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from ignite.engine import Engine, Events
 from parameterized import parameterized
 
-from monai_dd.handlers import GaussianRampUp, gaussian_ramp_up
-from monai_dd.losses import LossAttentionLoss
-
-
-def _run(loss, handler, epochs, state=None):
-    """Values of gamma during each epoch, and the state of the engine afterwards."""
-    seen = []
-    engine = Engine(lambda _engine, _batch: None)
-    handler.attach(engine)
-    engine.add_event_handler(Events.ITERATION_COMPLETED, lambda: seen.append(loss.gamma))
-    if state is not None:
-        engine.load_state_dict(state)
-    engine.run([0], max_epochs=epochs)
-    return seen, engine.state_dict()
+from monai_dd.handlers import gaussian_ramp_up
 
 
 class TestFunction(unittest.TestCase):
@@ -55,32 +41,6 @@ class TestFunction(unittest.TestCase):
     def test_bad_input(self, epoch, epochs):
         with self.assertRaisesRegex(ValueError, f"^expected epoch [^\n]*got {epoch} and {epochs}$"):
             gaussian_ramp_up(epoch, epochs)
-
-
-class TestHandler(unittest.TestCase):
-    def test_sets_gamma_in_each_epoch(self):
-        loss = LossAttentionLoss(gamma=0.1)
-        seen, _ = _run(loss, GaussianRampUp(loss, epochs=4), 7)
-        expected = [0.1 * math.exp(-((1 - t) ** 2)) for t in (0, 0.25, 0.5, 0.75, 1, 1, 1)]
-        for value, wanted in zip(seen, expected, strict=True):
-            self.assertAlmostEqual(value, wanted, places=12)
-
-    def test_a_training_that_goes_on_after_a_stop_has_the_same_values(self):
-        whole, _ = _run(first := LossAttentionLoss(), GaussianRampUp(first, maximum=0.5, epochs=6), 8)
-        begun, state = _run(second := LossAttentionLoss(), GaussianRampUp(second, maximum=0.5, epochs=6), 3)
-        rest, _ = _run(third := LossAttentionLoss(), GaussianRampUp(third, maximum=0.5, epochs=6), 8, state)
-        self.assertEqual(len(rest), 5)
-        self.assertEqual([*begun, *rest], whole)
-
-    def test_a_loss_without_the_term_stays_without(self):
-        loss = LossAttentionLoss(gamma=0.0)
-        self.assertEqual(_run(loss, GaussianRampUp(loss, epochs=2), 3)[0], [0.0, 0.0, 0.0])
-
-    def test_bad_arguments(self):
-        with self.assertRaisesRegex(ValueError, "^name: expected an attribute of LossAttentionLoss, got 'gama'$"):
-            GaussianRampUp(LossAttentionLoss(), "gama")
-        with self.assertRaisesRegex(ValueError, "^epochs: expected 1 or more, got 0$"):
-            GaussianRampUp(LossAttentionLoss(), epochs=0)
 
 
 if __name__ == "__main__":

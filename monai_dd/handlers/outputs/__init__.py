@@ -15,11 +15,9 @@ from __future__ import annotations
 from .adversarial_prediction import AdversarialPrediction
 from .labeled_patches import LabeledPatches
 from .masked_out_prediction import MaskedOutPrediction
-from .perturbed_prediction import PerturbedPrediction
 
 __all__ = [
     "AdversarialPrediction",
     "LabeledPatches",
     "MaskedOutPrediction",
-    "PerturbedPrediction",
 ]

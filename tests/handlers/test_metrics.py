@@ -8,46 +8,31 @@
 # WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
 # See the License for the specific language governing permissions and
 # limitations under the License.
-"""Tests of the adapters of the metrics: the number an engine reports is the number of the class."""
+"""Tests of the metrics in an engine: the number that it reports is the number of the class."""
 
 from __future__ import annotations
 
+import math
 import unittest
 
 import torch
 from ignite.engine import Engine
 from monai.data import DataLoader, Dataset
 from monai.engines import SupervisedEvaluator
-from monai.handlers import from_engine
+from monai.handlers import IgniteMetricHandler, from_engine
 from parameterized import parameterized
 
-from monai_dd.handlers import (
-    AttentionEntropy,
-    BalancedAccuracy,
-    ConsistencyGap,
-    MultilabelMAP,
-    PatchLocalization,
-    PatchSelection,
-    PixelAveragePrecision,
-    PointingGame,
-    QuantileIoU,
-    RankCorrelation,
-    RelevanceMassAccuracy,
-    RelevanceRankAccuracy,
-)
+from monai_dd.handlers import AttentionEntropy, ClassAUROC
 from monai_dd.metrics import (
     AttentionEntropyMetric,
     BalancedAccuracyMetric,
     ConsistencyGapMetric,
-    MultilabelMAPMetric,
     PatchLocalizationMetric,
     PatchSelectionMetric,
     PixelAveragePrecisionMetric,
     PointingGameMetric,
-    QuantileIoUMetric,
-    RankCorrelationMetric,
     RelevanceMassAccuracyMetric,
-    RelevanceRankAccuracyMetric,
+    compute_class_auroc,
 )
 from monai_dd.networks.layers import spatial_log_softmax
 
@@ -70,10 +55,6 @@ def _masked():
     return spatial_log_softmax(_draw(9, 1, 4, 4)).exp(), mask
 
 
-def _labels():
-    return _draw(9, 3), (_draw(9, 3, seed=1) > 0).long()
-
-
 PATCHES = {"kernel": 4, "stride": (1, 2), "padding": (0, 1), "xi": 0.5}  # 5x4 patches on 8x8 pixels
 
 
@@ -85,32 +66,28 @@ def _patches():
 
 
 CASES = [
-    (BalancedAccuracy, BalancedAccuracyMetric, {}, _scores),
-    (ConsistencyGap, ConsistencyGapMetric, {}, _maps),
-    (RelevanceMassAccuracy, RelevanceMassAccuracyMetric, {}, _masked),
-    (PixelAveragePrecision, PixelAveragePrecisionMetric, {}, _masked),
-    (PixelAveragePrecision, PixelAveragePrecisionMetric, {"seed": 7}, _masked),
-    (PointingGame, PointingGameMetric, {}, _masked),
-    (QuantileIoU, QuantileIoUMetric, {}, _masked),
-    (QuantileIoU, QuantileIoUMetric, {"quantile": 0.8, "seed": 7}, _masked),
-    (RelevanceRankAccuracy, RelevanceRankAccuracyMetric, {"seed": 7}, _masked),
-    (RankCorrelation, RankCorrelationMetric, {}, _maps),
-    (MultilabelMAP, MultilabelMAPMetric, {}, _labels),
-    (PatchSelection, PatchSelectionMetric, PATCHES, _patches),
-    (PatchSelection, PatchSelectionMetric, {**PATCHES, "measure": "precision"}, _patches),
-    (PatchLocalization, PatchLocalizationMetric, {**PATCHES, "min_iou": 0.3}, _patches),
+    (BalancedAccuracyMetric, {}, _scores),
+    (ConsistencyGapMetric, {}, _maps),
+    (RelevanceMassAccuracyMetric, {}, _masked),
+    (PixelAveragePrecisionMetric, {}, _masked),
+    (PixelAveragePrecisionMetric, {"seed": 7}, _masked),
+    (PointingGameMetric, {}, _masked),
+    (PatchSelectionMetric, PATCHES, _patches),
+    (PatchSelectionMetric, {**PATCHES, "measure": "precision"}, _patches),
+    (PatchLocalizationMetric, {**PATCHES, "min_iou": 0.3}, _patches),
 ]
 
 
-class TestMetricHandlers(unittest.TestCase):
+class TestIgniteMetricHandler(unittest.TestCase):
     @parameterized.expand(CASES)
-    def test_engine_reports_the_number_of_the_class(self, handler, metric, options, data):
+    def test_engine_reports_the_number_of_the_class(self, metric, options, data):
         first, second = data()
         direct = metric(**options)
         direct(first, second)
         batches = [(first[:4], second[:4]), (first[4:], second[4:])]
-        engine = Engine(lambda _engine, batch: {"a": batch[0], "b": batch[1]})
-        handler(**options, output_transform=lambda output: (output["a"], output["b"])).attach(engine, "metric")
+        engine = Engine(lambda _engine, batch: [{"a": a, "b": b} for a, b in zip(*batch, strict=True)])
+        transform = from_engine(["a", "b"])
+        IgniteMetricHandler(metric(**options), output_transform=transform, save_details=False).attach(engine, "metric")
         for _ in range(2):  # the second run starts from nothing
             engine.run(batches)
             self.assertAlmostEqual(engine.state.metrics["metric"], direct.aggregate(), places=6)
@@ -134,13 +111,44 @@ class TestMetricHandlers(unittest.TestCase):
             device=torch.device("cpu"),
             val_data_loader=DataLoader(Dataset(data), batch_size=4),
             network=torch.nn.Identity(),
-            key_val_metric={"accuracy": BalancedAccuracy(output_transform=from_engine(["pred", "label"]))},
+            key_val_metric={
+                "accuracy": IgniteMetricHandler(
+                    BalancedAccuracyMetric(), output_transform=from_engine(["pred", "label"]), save_details=False
+                )
+            },
         )
         evaluator.run()
         direct = BalancedAccuracyMetric()
         direct(scores, target)
         self.assertAlmostEqual(evaluator.state.metrics["accuracy"], direct.aggregate(), places=6)
         self.assertAlmostEqual(evaluator.state.best_metric, direct.aggregate(), places=6)
+
+
+class TestClassAUROC(unittest.TestCase):
+    @parameterized.expand([(1,), (3,)])
+    def test_mean_and_classes(self, classes):
+        generator = torch.Generator().manual_seed(0)
+        scores = torch.randn(12, classes, generator=generator)
+        labels = (torch.rand(12, classes, generator=generator) > 0.6).float()
+        labels[:, 1:2] = 0
+        names = ["Mass", "Hernia", "Edema"][:classes]
+        engine = Engine(lambda _engine, batch: batch)
+        ClassAUROC(names).attach(engine, "auroc")
+        expected = compute_class_auroc(scores, labels)
+        for _ in range(2):  # the second run starts from nothing
+            engine.run([(scores[:5], labels[:5]), (scores[5:], labels[5:])])
+            found = engine.state.metrics
+            self.assertEqual(list(found), ["auroc", *(f"auroc_{name}" for name in names)])
+            for name, area in zip(names, expected.tolist(), strict=True):
+                self.assertTrue(found[f"auroc_{name}"] == area or (name == "Hernia" and math.isnan(area)), name)
+            self.assertAlmostEqual(found["auroc"], float(expected.nanmean()))
+            self.assertTrue(classes == 1 or math.isnan(found["auroc_Hernia"]))
+
+    def test_other_names(self):
+        engine = Engine(lambda _engine, batch: batch)
+        ClassAUROC(["Mass"]).attach(engine, "auroc")
+        with self.assertRaisesRegex(ValueError, "^class_names: expected 2 names, got 1$"):
+            engine.run([(torch.rand(4, 2), torch.eye(4)[:, :2])])
 
 
 if __name__ == "__main__":
