@@ -8,7 +8,7 @@
 # WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
 # See the License for the specific language governing permissions and
 # limitations under the License.
-"""Ignite adapters of the metrics for which MONAI's ``IgniteMetricHandler`` alone does not do: one input, or a vector."""
+"""Ignite adapters of the metrics that MONAI's ``IgniteMetricHandler`` does not take: of one input, or with a vector."""
 
 from __future__ import annotations
 

@@ -69,7 +69,7 @@ class LossAttentionLoss(_Loss):
     with.
 
     Args:
-        gamma: weight of the patches, 0.1 in the paper; :class:`~monai_dd.handlers.GaussianRampUp` raises it epoch by
+        gamma: weight of the patches, 0.1 in the paper; :func:`~monai_dd.handlers.gaussian_ramp_up` raises it epoch by
             epoch.
         multi_label: whether an image has any number of labels.
         label_smoothing: of the cross-entropy of the image; the paper has none.

@@ -12,22 +12,16 @@
 
 from __future__ import annotations
 
-from .areas import compute_area
 from .attention_entropy import AttentionEntropyMetric, compute_attention_entropy
 from .balanced_accuracy import BalancedAccuracyMetric, compute_balanced_accuracy
 from .box_localization import BoxLocalizationMetric, compute_box_iou, compute_box_localization
 from .class_auroc import ClassAUROCMetric, compute_class_auroc
 from .consistency_gap import ConsistencyGapMetric, compute_consistency_gap
 from .deletion_insertion import (
-    DeletionAUCMetric,
-    InsertionAUCMetric,
-    blur_image,
     compute_deletion_auc,
     compute_insertion_auc,
 )
 from .localization import compute_localization
-from .multilabel_map import MultilabelMAPMetric, compute_multilabel_map
-from .patch_grid import boxes_to_mask, patch_boxes, patch_shares
 from .patch_localization import PatchLocalizationMetric, compute_patch_box_iou, mask_boxes, selected_boxes
 from .patch_selection import (
     PatchSelectionMetric,
@@ -36,14 +30,16 @@ from .patch_selection import (
     patches_of_label,
     select_patches,
 )
-from .perturbation import perturb_logits
-from .perturbation_curve import PerturbationAUCMetric, average_over_classes, compute_perturbation_curve
+from .perturbation_curve import compute_perturbation_curve
 from .pixel_average_precision import PixelAveragePrecisionMetric, compute_pixel_average_precision
 from .pointing_game import PointingGameMetric, compute_pointing_game
-from .quantile_iou import QuantileIoUMetric, compute_quantile_iou
-from .rank_correlation import RankCorrelationMetric, compute_rank_correlation
+from .quantile_iou import compute_quantile_iou
+from .rank_correlation import compute_rank_correlation
 from .relevance_mass import RelevanceMassAccuracyMetric, compute_relevance_mass_accuracy
-from .relevance_rank import RelevanceRankAccuracyMetric, compute_relevance_rank_accuracy
+from .relevance_rank import compute_relevance_rank_accuracy
+from .utils.areas import compute_area
+from .utils.patch_grid import boxes_to_mask, patch_boxes, patch_shares
+from .utils.perturbation import perturb_logits
 
 __all__ = [
     "AttentionEntropyMetric",
@@ -51,20 +47,11 @@ __all__ = [
     "BoxLocalizationMetric",
     "ClassAUROCMetric",
     "ConsistencyGapMetric",
-    "DeletionAUCMetric",
-    "InsertionAUCMetric",
-    "MultilabelMAPMetric",
     "PatchLocalizationMetric",
     "PatchSelectionMetric",
-    "PerturbationAUCMetric",
     "PixelAveragePrecisionMetric",
     "PointingGameMetric",
-    "QuantileIoUMetric",
-    "RankCorrelationMetric",
     "RelevanceMassAccuracyMetric",
-    "RelevanceRankAccuracyMetric",
-    "average_over_classes",
-    "blur_image",
     "boxes_to_mask",
     "compute_area",
     "compute_attention_entropy",
@@ -76,7 +63,6 @@ __all__ = [
     "compute_deletion_auc",
     "compute_insertion_auc",
     "compute_localization",
-    "compute_multilabel_map",
     "compute_patch_box_iou",
     "compute_patch_selection",
     "compute_perturbation_curve",

@@ -16,7 +16,7 @@ import math
 
 import torch
 
-from monai_dd.metrics.epoch import EpochMetric
+from monai_dd.metrics.utils.epoch import EpochMetric
 
 __all__ = ["AttentionEntropyMetric", "compute_attention_entropy"]
 

@@ -15,7 +15,7 @@ from __future__ import annotations
 import torch
 from sklearn.metrics import recall_score
 
-from monai_dd.metrics.epoch import EpochMetric
+from monai_dd.metrics.utils.epoch import EpochMetric
 
 __all__ = ["BalancedAccuracyMetric", "compute_balanced_accuracy"]
 

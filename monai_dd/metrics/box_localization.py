@@ -18,7 +18,7 @@ import numpy as np
 import torch
 from torch.nn.functional import interpolate
 
-from monai_dd.metrics.epoch import EpochMetric
+from monai_dd.metrics.utils.epoch import EpochMetric
 from monai_dd.utils.checks import check_finite, check_option
 
 __all__ = ["BoxLocalizationMetric", "compute_box_iou", "compute_box_localization"]

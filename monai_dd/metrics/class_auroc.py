@@ -16,8 +16,7 @@ import numpy as np
 import torch
 from sklearn.metrics import roc_auc_score
 
-from monai_dd.metrics.epoch import EpochMetric
-from monai_dd.metrics.multilabel import read_multilabel
+from monai_dd.metrics.utils.epoch import EpochMetric
 
 __all__ = ["ClassAUROCMetric", "compute_class_auroc"]
 
@@ -38,12 +37,28 @@ def compute_class_auroc(y_pred: torch.Tensor, y: torch.Tensor) -> torch.Tensor:
     Raises:
         ValueError: for other shapes or labels, or scores that are not-a-number.
     """
-    scores, labels = read_multilabel(y_pred, y)
+    scores, labels = _read(y_pred, y)
     areas = np.full(labels.shape[1], np.nan)
     both = (labels == 0).any(axis=0) & (labels == 1).any(axis=0)
     if both.any():
         areas[both] = roc_auc_score(labels[:, both], scores[:, both], average=None)
     return torch.from_numpy(areas)
+
+
+def _read(y_pred: torch.Tensor, y: torch.Tensor) -> tuple[np.ndarray, np.ndarray]:
+    """Scores and labels ``(B, K)`` for scikit-learn, in float64 and as whole numbers.
+
+    Raises:
+        ValueError: for other shapes or labels, or scores that are not-a-number.
+    """
+    if y_pred.dim() != 2 or y.shape != y_pred.shape:
+        raise ValueError(f"expected y_pred (B, K) and y (B, K), got {tuple(y_pred.shape)} and {tuple(y.shape)}")
+    scores, labels = y_pred.detach().cpu().double().numpy(), y.detach().cpu().numpy()
+    if np.isnan(scores).any():
+        raise ValueError(f"y_pred: expected numbers, got {int(np.isnan(scores).sum())} not-a-number")
+    if not np.isin(labels, (0, 1)).all():
+        raise ValueError("y: expected zeros and ones, got other values")
+    return scores, labels.astype(int)
 
 
 class ClassAUROCMetric(EpochMetric):

@@ -14,7 +14,7 @@ from __future__ import annotations
 
 import torch
 
-from monai_dd.metrics.epoch import EpochMetric
+from monai_dd.metrics.utils.epoch import EpochMetric
 from monai_dd.networks.layers import block_factor, marginalize
 
 __all__ = ["ConsistencyGapMetric", "compute_consistency_gap"]

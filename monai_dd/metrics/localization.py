@@ -16,12 +16,12 @@ from collections.abc import Sequence
 
 import torch
 
-from monai_dd.metrics.maps import order_mask
 from monai_dd.metrics.pixel_average_precision import average_precision
 from monai_dd.metrics.pointing_game import compute_pointing_game
 from monai_dd.metrics.quantile_iou import top_iou
 from monai_dd.metrics.relevance_mass import compute_relevance_mass_accuracy
 from monai_dd.metrics.relevance_rank import rank_accuracy
+from monai_dd.metrics.utils.maps import order_mask
 
 __all__ = ["compute_localization"]
 

@@ -15,10 +15,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import torch
+from monai.data.box_utils import box_iou
 
-from monai_dd.metrics.epoch import EpochMetric
-from monai_dd.metrics.patch_grid import patch_boxes, patch_shares
 from monai_dd.metrics.patch_selection import select_patches
+from monai_dd.metrics.utils.epoch import EpochMetric
+from monai_dd.metrics.utils.patch_grid import patch_boxes, patch_shares
 from monai_dd.utils.checks import check_finite
 
 __all__ = ["PatchLocalizationMetric", "compute_patch_box_iou", "mask_boxes", "selected_boxes"]
@@ -108,12 +109,7 @@ def compute_patch_box_iou(
     patch_shares(mask[:1], weights.shape[2:], kernel, stride, padding)  # refuses patches that do not fit
     found = selected_boxes(weights, mask.shape[2:], kernel, stride, padding, xi)
     true = mask_boxes(mask).to(found.device)
-    axes = found.shape[1] // 2
-    low = torch.maximum(found[:, :axes], true[:, :axes])
-    high = torch.minimum(found[:, axes:], true[:, axes:])
-    both = (high - low).clamp(min=0).prod(1)
-    areas = [(box[:, axes:] - box[:, :axes]).prod(1) for box in (found, true)]
-    return torch.where(areas[1] > 0, both / (areas[0] + areas[1] - both), torch.nan)
+    return torch.where(true.any(1), box_iou(found, true).diagonal(), torch.nan)
 
 
 class PatchLocalizationMetric(EpochMetric):

@@ -16,8 +16,8 @@ from collections.abc import Sequence
 
 import torch
 
-from monai_dd.metrics.epoch import EpochMetric
-from monai_dd.metrics.patch_grid import patch_shares
+from monai_dd.metrics.utils.epoch import EpochMetric
+from monai_dd.metrics.utils.patch_grid import patch_shares
 from monai_dd.utils.checks import check_finite, check_option
 
 __all__ = [

@@ -14,8 +14,8 @@ from __future__ import annotations
 
 import torch
 
-from monai_dd.metrics.epoch import EpochMetric
-from monai_dd.metrics.maps import order_mask
+from monai_dd.metrics.utils.epoch import EpochMetric
+from monai_dd.metrics.utils.maps import order_mask
 
 __all__ = ["PixelAveragePrecisionMetric", "average_precision", "compute_pixel_average_precision"]
 

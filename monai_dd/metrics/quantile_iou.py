@@ -17,10 +17,9 @@ from collections.abc import Sequence
 
 import torch
 
-from monai_dd.metrics.epoch import EpochMetric
-from monai_dd.metrics.maps import order_mask
+from monai_dd.metrics.utils.maps import order_mask
 
-__all__ = ["QuantileIoUMetric", "compute_quantile_iou", "top_iou"]
+__all__ = ["compute_quantile_iou", "top_iou"]
 
 
 def compute_quantile_iou(
@@ -75,33 +74,3 @@ def top_iou(hits: torch.Tensor, quantiles: Sequence[float]) -> torch.Tensor:
 def _check_quantiles(quantiles: Sequence[float]) -> None:
     if not all(0 <= q < 1 for q in quantiles):
         raise ValueError(f"quantiles: expected numbers from 0 to less than 1, got {list(quantiles)}")
-
-
-class QuantileIoUMetric(EpochMetric):
-    """Mean of :func:`compute_quantile_iou` at one quantile over the samples of an epoch that have a mask.
-
-    Args:
-        quantile: from 0 to less than 1.
-        seed: of the order among equal values.
-
-    Attributes:
-        better: direction in which the metric improves.
-
-    Raises:
-        ValueError: for another quantile.
-    """
-
-    better = "higher"
-
-    def __init__(self, quantile: float = 0.95, seed: int = 0) -> None:
-        super().__init__()
-        _check_quantiles([quantile])
-        self.quantile = quantile
-        self.seed = seed
-
-    def _compute_tensor(self, y_pred: torch.Tensor, y: torch.Tensor) -> torch.Tensor:  # type: ignore[override]
-        return compute_quantile_iou(y_pred, y, [self.quantile], self.seed)
-
-    def aggregate(self) -> float:
-        """Return the mean over samples with a mask; not-a-number when there is none."""
-        return float(self.get_buffer().nanmean())

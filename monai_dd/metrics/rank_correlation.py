@@ -14,11 +14,10 @@ from __future__ import annotations
 
 import torch
 
-from monai_dd.metrics.epoch import EpochMetric
-from monai_dd.metrics.maps import list_cells
+from monai_dd.metrics.utils.maps import list_cells
 from monai_dd.utils.checks import check_finite
 
-__all__ = ["RankCorrelationMetric", "compute_rank_correlation"]
+__all__ = ["compute_rank_correlation"]
 
 
 def compute_rank_correlation(first: torch.Tensor, second: torch.Tensor) -> torch.Tensor:
@@ -53,20 +52,3 @@ def _center_ranks(values: torch.Tensor) -> torch.Tensor:
     below = torch.searchsorted(ordered, values.contiguous())
     not_above = torch.searchsorted(ordered, values.contiguous(), right=True)
     return (below + not_above - values.shape[1]).double() / 2
-
-
-class RankCorrelationMetric(EpochMetric):
-    """Mean of :func:`compute_rank_correlation` over the samples of an epoch whose maps are not constant.
-
-    Attributes:
-        better: direction in which an explanation passes the test of randomized weights.
-    """
-
-    better = "lower"
-
-    def _compute_tensor(self, y_pred: torch.Tensor, y: torch.Tensor) -> torch.Tensor:  # type: ignore[override]
-        return compute_rank_correlation(y_pred, y)
-
-    def aggregate(self) -> float:
-        """Return the mean over samples with a correlation; not-a-number when there is none."""
-        return float(self.get_buffer().nanmean())

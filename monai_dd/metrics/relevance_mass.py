@@ -14,8 +14,8 @@ from __future__ import annotations
 
 import torch
 
-from monai_dd.metrics.epoch import EpochMetric
-from monai_dd.metrics.maps import pair_with_mask
+from monai_dd.metrics.utils.epoch import EpochMetric
+from monai_dd.metrics.utils.maps import pair_with_mask
 
 __all__ = ["RelevanceMassAccuracyMetric", "compute_relevance_mass_accuracy"]
 

@@ -14,10 +14,9 @@ from __future__ import annotations
 
 import torch
 
-from monai_dd.metrics.epoch import EpochMetric
-from monai_dd.metrics.maps import order_mask
+from monai_dd.metrics.utils.maps import order_mask
 
-__all__ = ["RelevanceRankAccuracyMetric", "compute_relevance_rank_accuracy", "rank_accuracy"]
+__all__ = ["compute_relevance_rank_accuracy", "rank_accuracy"]
 
 
 def compute_relevance_rank_accuracy(relevance: torch.Tensor, mask: torch.Tensor, seed: int = 0) -> torch.Tensor:
@@ -51,27 +50,3 @@ def rank_accuracy(hits: torch.Tensor) -> torch.Tensor:
     inside = hits.sum(1)
     first = torch.arange(hits.shape[1], device=hits.device) < inside[:, None]
     return (hits & first).sum(1) / inside
-
-
-class RelevanceRankAccuracyMetric(EpochMetric):
-    """Mean of :func:`compute_relevance_rank_accuracy` over the samples of an epoch that have a mask.
-
-    Args:
-        seed: of the order among equal values.
-
-    Attributes:
-        better: direction in which the metric improves.
-    """
-
-    better = "higher"
-
-    def __init__(self, seed: int = 0) -> None:
-        super().__init__()
-        self.seed = seed
-
-    def _compute_tensor(self, y_pred: torch.Tensor, y: torch.Tensor) -> torch.Tensor:  # type: ignore[override]
-        return compute_relevance_rank_accuracy(y_pred, y, self.seed)
-
-    def aggregate(self) -> float:
-        """Return the mean over samples with a mask; not-a-number when there is none."""
-        return float(self.get_buffer().nanmean())

@@ -158,7 +158,10 @@ class TestExplain(InFolder):
             ),
             ({"methods": ["gradcamm"]}, "methods: expected one of .*, got 'gradcamm'"),
             ({"explain_class": 2}, "explain_class: expected 0 to 1, got 2"),
-            ({"evaluation_classifier_name": "gone.pt"}, "load_path: expected a file of weights, models/gone.pt is not there"),
+            (
+                {"evaluation_classifier_name": "gone.pt"},
+                "load_path: expected a file of weights, models/gone.pt is not there",
+            ),
             ({"num_fractions": 1}, "num_fractions: expected 2 or more, got 1"),
         ):
             with self.subTest(override=override):

@@ -17,13 +17,18 @@ import unittest
 import torch
 from monai.data import DataLoader, Dataset
 from monai.engines import SupervisedEvaluator
-from monai.handlers import from_engine
+from monai.handlers import IgniteMetricHandler, from_engine
 from monai.transforms import Compose, CopyItemsd, Lambdad
 from parameterized import parameterized
 
 from monai_dd.explain import AttentionExplainer, HiResCAM, RandomControl
-from monai_dd.handlers import ExplanationMaps, PixelAveragePrecision, PointingGame
-from monai_dd.metrics import compute_pixel_average_precision, compute_pointing_game
+from monai_dd.handlers import ExplanationMaps
+from monai_dd.metrics import (
+    PixelAveragePrecisionMetric,
+    PointingGameMetric,
+    compute_pixel_average_precision,
+    compute_pointing_game,
+)
 from tests.networks.nets.variants import build
 
 POST = Compose([CopyItemsd("mask", names="region"), Lambdad("image", torch.zeros_like)])  # the image is spoiled
@@ -60,8 +65,12 @@ class TestExplanationMaps(unittest.TestCase):
         metrics = {}
         for name in explainers:
             transform = from_engine([name, "region"])
-            metrics[f"{name}_ap"] = PixelAveragePrecision(output_transform=transform)
-            metrics[f"{name}_hit"] = PointingGame(output_transform=transform)
+            metrics[f"{name}_ap"] = IgniteMetricHandler(
+                PixelAveragePrecisionMetric(), output_transform=transform, save_details=False
+            )
+            metrics[f"{name}_hit"] = IgniteMetricHandler(
+                PointingGameMetric(), output_transform=transform, save_details=False
+            )
         items = _items()
         evaluator = _evaluator(network, [ExplanationMaps(explainers, class_idx=class_idx)], items, metrics)
         evaluator.run()

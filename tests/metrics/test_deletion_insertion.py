@@ -20,20 +20,16 @@ import numpy as np
 import torch
 from parameterized import parameterized
 from scipy.integrate import trapezoid
-from scipy.ndimage import gaussian_filter
 from torch import nn
 
 from monai_dd.metrics import (
-    DeletionAUCMetric,
-    InsertionAUCMetric,
-    blur_image,
     compute_deletion_auc,
     compute_insertion_auc,
     perturb_logits,
 )
 
 FRACTIONS = [0, 0.25, 0.5, 0.75, 1]
-BOTH = [("deletion", compute_deletion_auc, DeletionAUCMetric), ("insertion", compute_insertion_auc, InsertionAUCMetric)]
+BOTH = [("deletion", compute_deletion_auc), ("insertion", compute_insertion_auc)]
 
 
 class _Sum(nn.Module):
@@ -50,7 +46,7 @@ def _draw(samples=5, classes=3):
 
 class TestDeletionInsertion(unittest.TestCase):
     @parameterized.expand(BOTH)
-    def test_equals_loops(self, _name, function, _metric):
+    def test_equals_loops(self, _name, function):
         logits, classes = _draw(), torch.tensor([0, 2, 1, 1, 0])
         for chosen in (classes, classes[:, None], None):
             expected = []
@@ -66,7 +62,7 @@ class TestDeletionInsertion(unittest.TestCase):
         """The published procedure: start from the fill, put pixels in, most important first, area over what is in."""
         generator = torch.Generator().manual_seed(0)
         image, relevance = torch.randn(2, 1, *size, generator=generator), torch.rand(2, 1, *size, generator=generator)
-        fill = blur_image(image, 1.0)
+        fill = torch.randn(image.shape, generator=generator)
         areas = compute_insertion_auc(
             perturb_logits(_Sum(), image, relevance, FRACTIONS, "ascending", fill), FRACTIONS, torch.ones(2)
         )
@@ -92,7 +88,7 @@ class TestDeletionInsertion(unittest.TestCase):
         self.assertGreater(areas["right"][1], areas["wrong"][1])
 
     @parameterized.expand(BOTH)
-    def test_bad_input(self, _name, function, metric):
+    def test_bad_input(self, _name, function):
         for classes, message in (
             (torch.tensor([0, 1, 2, 3, 0]), "^class_idx: expected classes 0 to 2, got 0 to 3$"),
             (torch.tensor([0, 1]), "^expected logits [^\n]* and class_idx [^\n]*, got [^\n]*$"),
@@ -106,34 +102,7 @@ class TestDeletionInsertion(unittest.TestCase):
         with self.assertRaisesRegex(ValueError, "^expected logits [^\n]*$"):
             function(torch.zeros(4, 3), [0, 1])
         with self.assertRaisesRegex(ValueError, "^fractions: expected [^\n]*$"):
-            metric([0, 0])
-
-    @parameterized.expand([(*both, form, given) for both in BOTH for form in (False, True) for given in (False, True)])
-    def test_metric(self, _name, function, metric, as_list, given):
-        logits, classes = _draw(), torch.tensor([0, 2, 1, 1, 0])
-        accumulated = metric(FRACTIONS)
-        for part in (slice(0, 2), slice(2, 5)):
-            pair = (logits[part], classes[part]) if given else (logits[part],)
-            accumulated(*[list(p) for p in pair] if as_list else pair)
-        expected = function(logits, FRACTIONS, classes if given else None).mean().item()
-        self.assertAlmostEqual(accumulated.aggregate(), expected, places=6)
-
-    def test_directions(self):
-        self.assertEqual((DeletionAUCMetric.better, InsertionAUCMetric.better), ("lower", "higher"))
-
-
-class TestBlur(unittest.TestCase):
-    @parameterized.expand([((16, 20),), ((10, 12, 9),)])
-    def test_equals_scipy(self, size):
-        image = torch.rand(2, 3, *size, generator=torch.Generator().manual_seed(0))
-        expected = [[gaussian_filter(c, 1.5, mode="constant", truncate=6) for c in i] for i in image.double().numpy()]
-        # MONAI integrates the Gaussian over each pixel and cuts it off at four standard deviations
-        np.testing.assert_allclose(blur_image(image, 1.5), expected, atol=0.02)
-
-    @parameterized.expand([(0,), (-1,), (math.nan,)])
-    def test_bad_sigma(self, sigma):
-        with self.assertRaisesRegex(ValueError, "^sigma: expected a positive number of pixels, got [^\n]*$"):
-            blur_image(torch.rand(1, 1, 4, 4), sigma)
+            function(torch.zeros(4, 2, 3), [0, 0])
 
 
 if __name__ == "__main__":

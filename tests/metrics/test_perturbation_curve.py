@@ -14,13 +14,10 @@ from __future__ import annotations
 
 import unittest
 
-import numpy as np
 import torch
 from parameterized import parameterized
-from scipy.integrate import trapezoid
-from sklearn.metrics import balanced_accuracy_score
 
-from monai_dd.metrics import PerturbationAUCMetric, compute_area, compute_perturbation_curve
+from monai_dd.metrics import compute_perturbation_curve
 
 FRACTIONS = [0, 0.1, 0.4, 0.75, 1]
 
@@ -51,38 +48,6 @@ class TestCurve(unittest.TestCase):
     def test_logits_of_another_shape(self):
         with self.assertRaisesRegex(ValueError, "^expected logits [^\n]*, got [^\n]*$"):
             compute_perturbation_curve(torch.zeros(4, 3), torch.zeros(4))
-
-
-class TestMetric(unittest.TestCase):
-    @parameterized.expand([(form, seed) for form in ("batch", "list", "column") for seed in (0, 1)])
-    def test_equals_scikit_learn_at_every_fraction(self, form, seed):
-        logits, label = _draw(seed=seed)
-        metric = PerturbationAUCMetric(FRACTIONS)
-        for part in (slice(0, 4), slice(4, 11)):
-            x, y = logits[part], label[part]
-            if form == "list":
-                x, y = list(x), list(y)
-            elif form == "column":
-                y = y[:, None]
-            metric(x, y)
-        expected = [balanced_accuracy_score(label, logits[:, f].argmax(1)) for f in range(5)]
-        np.testing.assert_allclose(metric.aggregate_curve(), expected, atol=1e-6)  # means in float32
-        self.assertAlmostEqual(metric.aggregate(), trapezoid(expected, FRACTIONS), places=6)
-        # the same from the area of each sample: means over classes of means over samples
-        areas = compute_area(compute_perturbation_curve(logits, label), FRACTIONS)
-        by_class = [areas[label == k].mean().item() for k in label.unique()]
-        self.assertAlmostEqual(metric.aggregate(), float(np.mean(by_class)), places=6)
-
-    def test_always_right(self):
-        metric = PerturbationAUCMetric([0, 0.5, 1])
-        metric(torch.eye(3)[[0, 1, 1]][:, None].expand(3, 3, 3), torch.tensor([0, 1, 1]))
-        self.assertEqual(metric.aggregate(), 1)
-
-    def test_refuses_other_fractions(self):
-        with self.assertRaisesRegex(ValueError, r"^logits: expected 2 fractions, got \(11, 5, 3\)$"):
-            PerturbationAUCMetric([0, 1])(*_draw())
-        with self.assertRaisesRegex(ValueError, "^fractions: expected [^\n]*$"):
-            PerturbationAUCMetric([1, 0])
 
 
 if __name__ == "__main__":

@@ -21,7 +21,7 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 from parameterized import parameterized
 
-from monai_dd.metrics import QuantileIoUMetric, compute_quantile_iou
+from monai_dd.metrics import compute_quantile_iou
 
 SIZES = [(8, 12), (9, 5), (4, 6, 4), (1, 7), (16, 17)]
 QUANTILES = (0.975, 0.95, 0.9, 0.5, 0.0)
@@ -116,26 +116,6 @@ class TestQuantileIoU(unittest.TestCase):
         line = "^quantiles: expected numbers from 0 to less than 1, got [^\n]*$"
         with self.assertRaisesRegex(ValueError, line):
             compute_quantile_iou(torch.rand(1, 1, 4, 4), torch.ones(1, 1, 4, 4), quantiles)
-        with self.assertRaisesRegex(ValueError, line):
-            QuantileIoUMetric(quantiles[-1])
-
-
-class TestMetric(unittest.TestCase):
-    @parameterized.expand([(False,), (True,)])
-    def test_updates_accumulate_and_empty_masks_are_left_out(self, as_list):
-        relevance, mask = _draw((6, 6), batch=5, levels=4)
-        mask[1] = False
-        expected = compute_quantile_iou(relevance, mask, [0.8], seed=3)[[0, 2, 3, 4]].mean().item()
-        metric = QuantileIoUMetric(0.8, seed=3)
-        for part in (slice(0, 2), slice(2, 5)):
-            pair = (relevance[part], mask[part])
-            metric(*[list(m) for m in pair] if as_list else pair)
-        self.assertAlmostEqual(metric.aggregate(), expected, places=6)
-
-    def test_only_empty_masks(self):
-        metric = QuantileIoUMetric()
-        metric(torch.ones(2, 1, 4, 4), torch.zeros(2, 1, 4, 4))
-        self.assertTrue(math.isnan(metric.aggregate()))
 
 
 if __name__ == "__main__":

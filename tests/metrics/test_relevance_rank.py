@@ -21,7 +21,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from parameterized import parameterized
 
-from monai_dd.metrics import RelevanceRankAccuracyMetric, compute_relevance_rank_accuracy
+from monai_dd.metrics import compute_relevance_rank_accuracy
 
 
 def _draw(size, batch=5, seed=0, levels=10_000):
@@ -71,24 +71,6 @@ class TestRelevanceRankAccuracy(unittest.TestCase):
         relevance, mask = _draw((4, 4), 3)
         mask[1] = False
         self.assertEqual(compute_relevance_rank_accuracy(relevance, mask).isnan().tolist(), [False, True, False])
-
-
-class TestMetric(unittest.TestCase):
-    @parameterized.expand([(False,), (True,)])
-    def test_updates_accumulate_and_empty_masks_are_left_out(self, as_list):
-        relevance, mask = _draw((6, 6), levels=4)
-        mask[1] = False
-        expected = compute_relevance_rank_accuracy(relevance, mask, seed=3)[[0, 2, 3, 4]].mean().item()
-        metric = RelevanceRankAccuracyMetric(seed=3)
-        for part in (slice(0, 2), slice(2, 5)):
-            pair = (relevance[part], mask[part])
-            metric(*[list(m) for m in pair] if as_list else pair)
-        self.assertAlmostEqual(metric.aggregate(), expected, places=6)
-
-    def test_only_empty_masks(self):
-        metric = RelevanceRankAccuracyMetric()
-        metric(torch.ones(2, 1, 4, 4), torch.zeros(2, 1, 4, 4))
-        self.assertTrue(math.isnan(metric.aggregate()))
 
 
 if __name__ == "__main__":

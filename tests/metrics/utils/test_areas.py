@@ -23,7 +23,7 @@ from parameterized import parameterized
 from scipy.integrate import trapezoid
 
 from monai_dd.metrics import compute_area
-from monai_dd.metrics.areas import check_fractions
+from monai_dd.metrics.utils.areas import check_fractions
 
 
 class TestArea(unittest.TestCase):

@@ -17,8 +17,8 @@ from collections.abc import Sequence
 import torch
 from torch import nn
 
-from monai_dd.metrics.areas import check_fractions
-from monai_dd.metrics.maps import list_cells, rank_cells
+from monai_dd.metrics.utils.areas import check_fractions
+from monai_dd.metrics.utils.maps import list_cells, rank_cells
 from monai_dd.utils.checks import check_finite, check_option
 from monai_dd.utils.evaluation import evaluating, read_logits
 

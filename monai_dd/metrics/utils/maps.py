@@ -14,7 +14,7 @@ from __future__ import annotations
 
 import torch
 
-from monai_dd.metrics.descending import argsort_descending
+from monai_dd.metrics.utils.descending import argsort_descending
 from monai_dd.utils.checks import check_finite
 
 __all__ = ["check_maps", "list_cells", "order_mask", "pair_with_mask", "rank_cells"]

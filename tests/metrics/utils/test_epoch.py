@@ -18,15 +18,11 @@ import torch
 from parameterized import parameterized
 
 from monai_dd import metrics
-from monai_dd.metrics.epoch import EpochMetric
+from monai_dd.metrics.utils.epoch import EpochMetric
 
 CLASSES = [getattr(metrics, name) for name in metrics.__all__ if name.endswith("Metric")]
-FRACTIONS = {"fractions": [0, 1]}
 PATCHES = {"kernel": 9, "stride": 4}
-OPTIONS = {
-    **dict.fromkeys(["PerturbationAUCMetric", "DeletionAUCMetric", "InsertionAUCMetric"], FRACTIONS),
-    **dict.fromkeys(["PatchLocalizationMetric", "PatchSelectionMetric"], PATCHES),
-}
+OPTIONS = {"PatchLocalizationMetric": PATCHES, "PatchSelectionMetric": PATCHES}
 
 
 class TestEpochMetric(unittest.TestCase):

@@ -25,7 +25,7 @@ from monai_dd.metrics import (
     compute_relevance_mass_accuracy,
     compute_relevance_rank_accuracy,
 )
-from monai_dd.metrics.maps import pair_with_mask, rank_cells
+from monai_dd.metrics.utils.maps import pair_with_mask, rank_cells
 
 METRICS = [
     (compute_pixel_average_precision,),

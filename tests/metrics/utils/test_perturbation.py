@@ -22,7 +22,7 @@ from parameterized import parameterized
 from torch import nn
 
 from monai_dd.metrics import perturb_logits
-from monai_dd.metrics.maps import rank_cells
+from monai_dd.metrics.utils.maps import rank_cells
 from tests.networks.nets.variants import build
 
 FRACTIONS = [0, 0.1, 0.25, 0.5, 0.77, 1]

@@ -19,7 +19,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from parameterized import parameterized
 
-from monai_dd.metrics.descending import argsort_descending
+from monai_dd.metrics.utils.descending import argsort_descending
 
 TYPES = [torch.float16, torch.bfloat16, torch.float32, torch.float64]
 
