@@ -8,7 +8,7 @@
 # WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
 # See the License for the specific language governing permissions and
 # limitations under the License.
-"""One section of a data list, ready for a data set."""
+"""One split of a data list, ready for a data set."""
 
 from __future__ import annotations
 
@@ -25,13 +25,13 @@ VOLUME = re.compile(r"(?P<path>.+\.nii(\.gz)?)#(?P<volume>\d+)", re.IGNORECASE)
 
 
 def load_datalist(
-    datalist_file: str | Path, section: str, dataset_dir: str | Path, class_names: Sequence[str] | None = None
+    datalist_file: str | Path, split: str, dataset_dir: str | Path, class_names: Sequence[str] | None = None
 ) -> list[dict[str, Any]]:
-    """Items of one section with the paths of images and masks made absolute.
+    """Items of one split with the paths of images and masks made absolute.
 
     Args:
-        datalist_file: JSON file that ``python -m monai_dd.data.datalists`` has written.
-        section: ``"training"``, ``"validation"`` or what else the file has.
+        datalist_file: JSON file that ``monai-dd datalist`` has written.
+        split: ``"training"``, ``"validation"`` or what else the file has.
         dataset_dir: folder that the paths in the file are relative to.
         class_names: classes that labels ``(K,)`` must mean, in their order; not checked by default.
 
@@ -41,22 +41,22 @@ def load_datalist(
         and side where there are any, such as ``images/0001.png:image_left``.
 
     Raises:
-        ValueError: when the file or the section is not there, its classes are others, or images or masks are not in
+        ValueError: when the file or the split is not there, its classes are others, or images or masks are not in
             ``dataset_dir``.
     """
     path, root = Path(datalist_file), Path(dataset_dir).absolute()
     if not path.is_file():
         raise ValueError(
-            f"datalist_file: {path.name} is not there; make it with python -m monai_dd.data.datalists (--help)"
+            f"datalist_file: expected a file that monai-dd datalist makes (--help), {path.name} is not there"
         )
     try:
         datalist = json.loads(path.read_text(encoding="utf-8"))
     except ValueError as error:
-        raise ValueError(f"datalist_file: expected JSON, {path.name} is none: {error}") from error
-    items = datalist.get(section) if isinstance(datalist, dict) else None
+        raise ValueError(f"datalist_file: expected JSON, got {path.name}: {error}") from error
+    items = datalist.get(split) if isinstance(datalist, dict) else None
     if not isinstance(items, list):
         lists = sorted(k for k, v in datalist.items() if isinstance(v, list)) if isinstance(datalist, dict) else []
-        raise ValueError(f"{path.name}: expected the section {section!r}, got {lists}")
+        raise ValueError(f"{path.name}: expected the split {split!r}, got {lists}")
     if class_names is not None and datalist.get("class_names") != list(class_names):
         raise ValueError(
             f"class_names: expected those of {path.name}, {datalist.get('class_names')}, got {list(class_names)}"
@@ -65,7 +65,7 @@ def load_datalist(
     absent = sum(not (root / name).exists() for name in names)
     if absent:
         raise ValueError(
-            f"dataset_dir: {absent} of {len(names)} images and masks in the section {section!r} of {path.name} are "
+            f"dataset_dir: {absent} of {len(names)} images and masks in the split {split!r} of {path.name} are "
             f"not below the folder {root.name!r}"
         )
     absolute = [{k: _absolute(root, v) if k in PATHS else v for k, v in item.items()} for item in items]
@@ -73,25 +73,25 @@ def load_datalist(
 
 
 def load_findings(
-    datalist_file: str | Path, section: str, dataset_dir: str | Path, class_names: Sequence[str]
+    datalist_file: str | Path, split: str, dataset_dir: str | Path, class_names: Sequence[str]
 ) -> list[dict[str, Any]]:
-    """Items of one section as :func:`load_datalist` gives them, one for each class that has a box in an image.
+    """Items of one split as :func:`load_datalist` gives them, one for each class that has a box in an image.
 
     Returns:
         the items; ``finding`` is the index of the class, ``boxes`` are those of this class alone, and ``case`` ends in
         its name, as in ``images/0001.png:Mass``. Images without boxes have none.
 
     Raises:
-        ValueError: see :func:`load_datalist`, and when no image of the section has a box.
+        ValueError: see :func:`load_datalist`, and when no image of the split has a box.
     """
     found = []
-    for item in load_datalist(datalist_file, section, dataset_dir, class_names):
+    for item in load_datalist(datalist_file, split, dataset_dir, class_names):
         boxes = item.get("boxes", [])
         for index in sorted({int(box[0]) for box in boxes}):
             own = [box for box in boxes if box[0] == index]
             found.append({**item, "finding": index, "boxes": own, "case": f"{item['case']}:{class_names[index]}"})
     if not found:
-        raise ValueError(f"{Path(datalist_file).name}: expected images with boxes in {section!r}, found none")
+        raise ValueError(f"{Path(datalist_file).name}: expected images with boxes in {split!r}, found none")
     return found
 
 

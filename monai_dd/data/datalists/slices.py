@@ -26,7 +26,7 @@ from PIL import Image
 
 from monai_dd.data.datalists.hemispheres import LABELS, label_halves
 from monai_dd.data.datalists.pictures import find_pictures
-from monai_dd.data.datalists.splits import describe_section, refuse_broken, split_groups
+from monai_dd.data.datalists.splits import describe_split, refuse_broken, split_groups
 from monai_dd.transforms.hemisphere.functional import MODES, SIDES
 from monai_dd.utils.checks import check_option
 
@@ -126,7 +126,7 @@ def build_slices_datalist(
             for half in pair
             if wanted
         ]
-        datalist["counts"][name], datalist["leak"][name] = describe_section(name, here, "groups")
+        datalist["counts"][name], datalist["leak"][name] = describe_split(name, here, "groups")
         datalist[name] = [{key: half[key] for key in ITEM} for half in here]
     return datalist
 

@@ -8,7 +8,7 @@
 # WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
 # See the License for the specific language governing permissions and
 # limitations under the License.
-"""Sections of a data list: groups of items that stay together, what each section holds, and broken input."""
+"""Splits of a data list: groups of items that stay together, what each split holds, and broken input."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ import numpy as np
 
 from monai_dd.data.datalists.hemispheres import LABELS, width_auc
 
-__all__ = ["describe_section", "refuse_broken", "split_groups"]
+__all__ = ["describe_split", "refuse_broken", "split_groups"]
 
 
 def split_groups(
@@ -30,18 +30,18 @@ def split_groups(
     strata: Sequence[str] | None = None,
     contiguous: bool = False,
 ) -> dict[str, int]:
-    """Deal groups out to sections, each stratum in the same proportions.
+    """Deal groups out to splits, each stratum in the same proportions.
 
     Args:
         groups: names, each once, in the order of the data.
-        fractions: share of each section; they add up to 1.
+        fractions: share of each split; they add up to 1.
         seed: of the split.
         strata: stratum of each group; one for all if ``None``.
-        contiguous: a section gets neighbors: one run of groups of each stratum, which is taken for a ring (the seed
+        contiguous: a split gets neighbors: one run of groups of each stratum, which is taken for a ring (the seed
             says where the ring is opened); dealt out at random otherwise.
 
     Returns:
-        section of each group, as its place in ``fractions``.
+        split of each group, as its place in ``fractions``.
 
     Raises:
         ValueError: for fractions that are none, or a stratum with too few groups for them.
@@ -50,7 +50,7 @@ def split_groups(
         raise ValueError(f"fractions: expected numbers above 0 that add up to 1, got {tuple(fractions)}")
     rng = np.random.default_rng(seed)
     names, of = np.asarray(groups, dtype=object), np.asarray(strata if strata is not None else [""] * len(groups))
-    section: dict[str, int] = {}
+    split: dict[str, int] = {}
     for stratum in sorted(set(of.tolist())):
         members = names[of == stratum]
         sizes = [max(1, round(fraction * len(members))) for fraction in fractions[1:]]
@@ -58,19 +58,19 @@ def split_groups(
         if sizes[0] < 1:
             what = f" of {stratum}" if stratum else ""
             raise ValueError(
-                f"split: expected enough patients or groups{what} for {len(fractions)} sections with the shares "
-                f"{', '.join(f'{f:.3g}' for f in fractions)}, got {len(members)}: a section would be empty"
+                f"split: expected enough patients or groups{what} for {len(fractions)} splits with the shares "
+                f"{', '.join(f'{f:.3g}' for f in fractions)}, got {len(members)}: a split would be empty"
             )
         members = np.roll(members, rng.integers(len(members))) if contiguous else rng.permutation(members)
-        section.update(zip(members.tolist(), np.repeat(np.arange(len(sizes)), sizes).tolist()))
-    return section
+        split.update(zip(members.tolist(), np.repeat(np.arange(len(sizes)), sizes).tolist()))
+    return split
 
 
-def describe_section(name: str, halves: Sequence[dict[str, Any]], unit: str) -> tuple[dict[str, int], dict[str, float]]:
-    """Count what a section holds, and measure what the width of its halves gives away.
+def describe_split(name: str, halves: Sequence[dict[str, Any]], unit: str) -> tuple[dict[str, int], dict[str, float]]:
+    """Count what a split holds, and measure what the width of its halves gives away.
 
     Args:
-        name: of the section, for the message.
+        name: of the split, for the message.
         halves: with ``label``, ``width``, ``group`` and ``place`` (what tells slices apart).
         unit: what the groups are called.
 
@@ -78,7 +78,7 @@ def describe_section(name: str, halves: Sequence[dict[str, Any]], unit: str) -> 
         counts of groups, slices, halves and of each class; and the leak, ``{"width_auc": ...}``.
 
     Raises:
-        ValueError: when the section has no half of a class.
+        ValueError: when the split has no half of a class.
     """
     labels = [half["label"] for half in halves]
     counts = {label: labels.count(int(index)) for index, label in LABELS.items()}

@@ -8,7 +8,7 @@
 # WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
 # See the License for the specific language governing permissions and
 # limitations under the License.
-"""Tests of how a section of a data list is loaded."""
+"""Tests of how a split of a data list is loaded."""
 
 from __future__ import annotations
 
@@ -66,18 +66,18 @@ class TestLoad(InFolder):
 
     def test_no_file(self):
         with self.assertRaisesRegex(
-            ValueError, "gone.json is not there; make it with python -m monai_dd.data.datalists"
+            ValueError, "datalist_file: expected a file that monai-dd datalist makes .*, gone.json is not there"
         ):
             load_datalist(self.root / "gone.json", "training", self.root)
 
     @parameterized.expand(["test", "labels"])
-    def test_no_section(self, section):
+    def test_no_split(self, split):
         self.write()
-        message = rf"^datalist.json: expected the section '{section}', got \['training', 'validation'\]$"
+        message = rf"^datalist.json: expected the split '{split}', got \['training', 'validation'\]$"
         with self.assertRaisesRegex(ValueError, message):
-            load_datalist(self.file, section, self.root)
+            load_datalist(self.file, split, self.root)
 
-    @parameterized.expand([("{", "expected JSON, datalist.json is none"), ("[]", "expected the section")])
+    @parameterized.expand([("{", "expected JSON, datalist.json is none"), ("[]", "expected the split")])
     def test_no_data_list(self, content, message):
         self.file.write_text(content)
         with self.assertRaisesRegex(ValueError, message):
@@ -87,7 +87,7 @@ class TestLoad(InFolder):
         self.write({"image": ["a_t1.nii", "gone.nii#1"], "mask": "Doe.nii"}, {"image": "gone.nii#2"})
         with self.assertRaises(ValueError) as caught:
             load_datalist(self.file, "training", self.root)
-        self.assertIn("2 of 3 images and masks in the section 'training' of datalist.json", str(caught.exception))
+        self.assertIn("2 of 3 images and masks in the split 'training' of datalist.json", str(caught.exception))
         self.assertNotIn("Doe", str(caught.exception))
 
 
@@ -103,8 +103,8 @@ class TestLoadFindings(InFolder):
         content = {"class_names": self.CLASSES, "test": items, "training": []}
         (self.root / "datalist.json").write_text(json.dumps(content))
 
-    def load(self, section: str = "test", classes: tuple = CLASSES) -> list[dict]:
-        return load_findings(self.root / "datalist.json", section, self.root, classes)
+    def load(self, split: str = "test", classes: tuple = CLASSES) -> list[dict]:
+        return load_findings(self.root / "datalist.json", split, self.root, classes)
 
     def test_an_item_for_each_class_with_a_box(self):
         self.write([self.NODULE, self.MASS, self.OTHER], [], [self.NODULE])
@@ -120,10 +120,10 @@ class TestLoadFindings(InFolder):
 
     def test_a_section_without_boxes(self):
         self.write([], [])
-        for section in ("test", "training"):
-            message = f"^datalist.json: expected images with boxes in '{section}', found none$"
+        for split in ("test", "training"):
+            message = f"^datalist.json: expected images with boxes in '{split}', found none$"
             with self.assertRaisesRegex(ValueError, message):
-                self.load(section)
+                self.load(split)
 
     def test_items_without_the_key(self):
         (self.root / "0.png").touch()

@@ -181,7 +181,7 @@ class TestRefuses(InPictures):
                 r"fractions: expected one for each of training, .*, got \(0.8, 0.2",
             ),
             ("sum", {"fractions": (0.8, 0.2, 0.2)}, "fractions: expected numbers above 0 that add up to 1"),
-            ("too small", {"fractions": (0.1, 0.3, 0.6)}, "groups of glioma for 3 sections .*, got 5: a section would"),
+            ("too small", {"fractions": (0.1, 0.3, 0.6)}, "groups of glioma for 3 splits .*, got 5: a split would"),
             ("table", {"index_file": "gone.csv"}, "index_file: expected a CSV file, gone.csv is not in the folder"),
             ("group", {"group_column": "patient"}, "expected the columns patient, diagnosis, missing patient"),
             ("stratify", {"stratify_column": "grade"}, "expected the columns block, grade, missing grade"),
@@ -207,7 +207,7 @@ class TestRefuses(InPictures):
 
     def test_stratum_of_too_few_groups(self):
         self.write([(i, "m" if i < 3 else "g", i) for i in range(5)])
-        self.refused("expected enough patients or groups of g for 3 sections .*, got 2")
+        self.refused("expected enough patients or groups of g for 3 splits .*, got 2")
 
 
 class TestFind(InPictures):

@@ -8,7 +8,7 @@
 # WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
 # See the License for the specific language governing permissions and
 # limitations under the License.
-"""Tests of the split into sections, and of what is said about broken parts."""
+"""Tests of the split into splits, and of what is said about broken parts."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from parameterized import parameterized
 
-from monai_dd.data.datalists.splits import describe_section, refuse_broken, split_groups
+from monai_dd.data.datalists.splits import describe_split, refuse_broken, split_groups
 
 THREE = (0.6, 0.2, 0.2)
 
@@ -32,15 +32,15 @@ class TestSplit(unittest.TestCase):
     def test_each_group_once_and_each_stratum_everywhere(self, strata, seed, contiguous):
         strata = [*strata, *"aaaabbbb"]
         groups = [f"g{i}" for i in range(len(strata))]
-        sections = split_groups(groups, THREE, seed, strata, contiguous)
-        self.assertEqual(sorted(sections), sorted(groups))
+        splits = split_groups(groups, THREE, seed, strata, contiguous)
+        self.assertEqual(sorted(splits), sorted(groups))
         for stratum in "ab":
-            members = [sections[g] for g, s in zip(groups, strata) if s == stratum]
-            for section, fraction in enumerate(THREE):
-                # sections are rounded to whole groups, and the first bears the rounding of the two others
-                self.assertLessEqual(abs(members.count(section) - fraction * len(members)), 1)
-                self.assertGreater(members.count(section), 0)
-            if contiguous:  # on a ring each section is one run: its start is where the section changes
+            members = [splits[g] for g, s in zip(groups, strata) if s == stratum]
+            for split, fraction in enumerate(THREE):
+                # splits are rounded to whole groups, and the first bears the rounding of the two others
+                self.assertLessEqual(abs(members.count(split) - fraction * len(members)), 1)
+                self.assertGreater(members.count(split), 0)
+            if contiguous:  # on a ring each split is one run: its start is where the split changes
                 changes = sum(a != b for a, b in zip(members, members[1:] + members[:1]))
                 self.assertEqual(changes, 3)
 
@@ -62,9 +62,9 @@ class TestSplit(unittest.TestCase):
             split_groups(["a", "b", "c"], fractions, 0)
 
     def test_too_few(self):
-        with self.assertRaisesRegex(ValueError, r"groups for 2 sections with the shares 0\.8, 0\.2, got 1: a section"):
+        with self.assertRaisesRegex(ValueError, r"groups for 2 splits with the shares 0\.8, 0\.2, got 1: a split"):
             split_groups(["a"], (0.8, 0.2), 0)
-        with self.assertRaisesRegex(ValueError, "patients or groups of glioma for 3 sections .* got 2"):
+        with self.assertRaisesRegex(ValueError, "patients or groups of glioma for 3 splits .* got 2"):
             split_groups(list("abcde"), THREE, 0, ["meningioma"] * 3 + ["glioma"] * 2)
 
 
@@ -74,15 +74,15 @@ class TestDescribe(unittest.TestCase):
 
     def test_counts_and_leak(self):
         halves = [self.half(1, 9), self.half(0, 4), self.half(1, 8, "b", 1), self.half(0, 5, "b", 1)]
-        counts, leak = describe_section("training", [*halves, self.half(1, 7, "b", 2)], "patients")
+        counts, leak = describe_split("training", [*halves, self.half(1, 7, "b", 2)], "patients")
         self.assertEqual(counts, {"patients": 2, "slices": 3, "halves": 5, "no tumor": 2, "tumor": 3})
         self.assertEqual(leak, {"width_auc": 1.0})
 
     def test_empty_class(self):
         with self.assertRaisesRegex(ValueError, "^test: expected halves of both classes, got none of 'tumor' among 1"):
-            describe_section("test", [self.half(0, 4)], "patients")
+            describe_split("test", [self.half(0, 4)], "patients")
         with self.assertRaisesRegex(ValueError, "none of 'no tumor' and 'tumor' among 0 halves"):
-            describe_section("test", [], "patients")
+            describe_split("test", [], "patients")
 
 
 class TestBroken(unittest.TestCase):

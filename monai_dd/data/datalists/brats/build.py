@@ -28,7 +28,7 @@ from tqdm import tqdm
 from monai_dd.data.datalists.brats.hemispheres import brain_slices, study_halves
 from monai_dd.data.datalists.brats.layout import CHANNELS, BratsStudy, find_brats_studies
 from monai_dd.data.datalists.hemispheres import LABELS
-from monai_dd.data.datalists.splits import describe_section, refuse_broken, split_groups
+from monai_dd.data.datalists.splits import describe_split, refuse_broken, split_groups
 from monai_dd.transforms.hemisphere.functional import MODES, SIDES
 from monai_dd.utils.checks import check_option
 
@@ -124,7 +124,7 @@ def build_brats_datalist(
     }
     for index, name in enumerate(SECTIONS):
         here = [half for half in halves if section_of[half["group"]] == index]
-        datalist["counts"][name], datalist["leak"][name] = describe_section(name, here, "patients")
+        datalist["counts"][name], datalist["leak"][name] = describe_split(name, here, "patients")
         datalist[name] = [{key: half[key] for key in ITEM} for half in here]
     return datalist
 

@@ -182,7 +182,7 @@ class TestRefuses(InDataSet):
             ("step", {"slice_step": 0}, "slice_step: expected 1 or more, got 0"),
             ("fraction", {"val_fraction": 1.0}, "val_fraction: expected a number between 0 and 1, got 1.0"),
             ("no number", {"val_fraction": float("nan")}, "val_fraction: expected a number between 0 and 1, got nan"),
-            ("all in validation", {"val_fraction": 0.9}, "with the shares 0.1, 0.9, got 4: a section would be empty"),
+            ("all in validation", {"val_fraction": 0.9}, "with the shares 0.1, 0.9, got 4: a split would be empty"),
             ("large area", {"min_area": AREA + 1}, "no half counts in 4 studies: no slice has 21 pixels of tumor"),
         ]
     )
@@ -276,7 +276,5 @@ class TestReal(unittest.TestCase):
         self.assertTrue(all(Path(file).is_file() for file in items[0]["image"]))
 
     def test_one_patient_cannot_be_split(self):
-        with self.assertRaisesRegex(
-            ValueError, "expected enough patients or groups for 2 sections .*, got 1: a section"
-        ):
+        with self.assertRaisesRegex(ValueError, "expected enough patients or groups for 2 splits .*, got 1: a split"):
             build_brats_datalist(self.root, min_area=500, progress=False)
