@@ -17,8 +17,8 @@ import sys
 from pathlib import Path
 
 from monai_dd.bundle.compose import compose_bundle
-from monai_dd.evaluation.runs import RunSpec, collect_runs, run_variants
-from monai_dd.evaluation.tables.runs import format_table, read_runs, summarize_runs
+from monai_dd.evaluation.runs import RunSpec, collect_runs, read_runs, run_variants
+from monai_dd.evaluation.tables.runs import format_table, summarize_runs
 
 __all__ = ["main"]
 

@@ -32,11 +32,11 @@ from .localization.saver import LocalizationSaver
 from .maps.reader import read_cases
 from .maps.writer import CaseMaps
 from .published import published_method, published_number
-from .runs import RunSpec, collect_runs, run_variants
+from .runs import RunSpec, collect_runs, read_runs, run_variants
 from .tables.explanations import explanation_table
 from .tables.formats import to_csv, to_latex, to_markdown
 from .tables.localization import localization_table
-from .tables.runs import format_table, read_runs, summarize_runs
+from .tables.runs import format_table, summarize_runs
 
 __all__ = [
     "CaseMaps",

@@ -14,7 +14,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from monai_dd.evaluation.explanations.reader import NETWORK
+from monai_dd.evaluation.schema import IMAGE_LEVEL, NETWORK
 
 __all__ = ["EXPLAINERS", "in_paper_protocol", "row_name", "row_order", "sort_levels"]
 
@@ -84,7 +84,7 @@ def in_paper_protocol(variant: str, explainer: str) -> bool:
 
 
 def sort_levels(levels: Iterable[str]) -> list[str]:
-    """Levels from fine to coarse; ``image``, the one of maps of one resolution, only where there is no other."""
+    """Levels from fine to coarse; ``image``, of maps of the image's resolution, only where there is no other."""
     levels = set(levels)
-    named = sorted(levels - {"image"}, key=lambda level: {"fine": -1, "coarse": 10**6}.get(level) or int(level[5:]))
+    named = sorted(levels - {IMAGE_LEVEL}, key=lambda level: {"fine": -1, "coarse": 10**6}.get(level) or int(level[5:]))
     return named or sorted(levels)

@@ -8,7 +8,7 @@
 # WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
 # See the License for the specific language governing permissions and
 # limitations under the License.
-"""Numbers that the dual decomposition paper prints, to stand beside ours.
+"""Numbers that the dual decomposition paper prints, to compare with ours.
 
 Source: Ron T, Weiler-Sagie M, Hazan T. Dual Decomposition of Convex Optimization Layers for Consistent Attention in
 Medical Images. ICML 2022: Table 1, Table 2, and Table 3 of the appendix. Cells are as printed: percent, and millions
@@ -23,6 +23,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
+
+from monai_dd.evaluation.schema import NETWORK
 
 __all__ = ["BRATS", "FDG", "Published", "published_method", "published_number"]
 
@@ -150,7 +152,7 @@ def published_method(variant: str, explainer: str) -> str:
     """
     if explainer in ("cvx", "consistent"):  # the program on free gates, solved or in closed form
         return "CVX" if variant == "unconstrained_gated" else ""
-    if explainer in ("attention", "network", "vit_attention"):
+    if explainer in ("attention", NETWORK, "vit_attention"):
         return _VARIANTS.get(variant, "")
     return _EXPLAINERS.get(explainer, "") if variant == "baseline" else ""
 

@@ -8,9 +8,9 @@
 # WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
 # See the License for the specific language governing permissions and
 # limitations under the License.
-"""Several variants, several seeds, one command: each run is ``python -m monai.bundle run``, one after the other.
+"""Several variants, several seeds: each run is ``python -m monai.bundle run``, one after the other.
 
-Command line: ``python -m monai_dd.commands.zoo runs --help``.
+Command line: ``monai-dd runs --help``.
 """
 
 from __future__ import annotations
@@ -26,9 +26,12 @@ from pathlib import Path
 
 from tqdm import tqdm
 
-__all__ = ["RunSpec", "collect_runs", "run_variants"]
+from monai_dd.evaluation.files import read_csv, write_csv
+from monai_dd.evaluation.schema import METRICS_FILE, RUNS_COLUMNS, RUNS_FILE
 
-COLUMNS = ("variant", "seed", "metric", "value")
+__all__ = ["RunSpec", "collect_runs", "read_runs", "run_variants"]
+
+Runs = dict[str, dict[str, list[float]]]
 
 
 @dataclass(frozen=True)
@@ -49,14 +52,14 @@ class RunSpec:
 
     @classmethod
     def parse(cls, text: str) -> RunSpec:
-        """Read ``VARIANT[:WEIGHTS_OF][+OVERLAY...]``, with options behind it such as ``--loss#gamma 0``.
+        """Read ``VARIANT[:WEIGHTS_OF][+OVERLAY...]``, with options after it such as ``--loss#gamma 0``.
 
         Raises:
             ValueError: for options that are not pairs of ``--name`` and value.
         """
         configurations, *options = shlex.split(text)
         if len(options) % 2 or not all(option.startswith("--") for option in options[::2]):
-            raise ValueError(f"variants: expected options as --name value behind {configurations!r}, got {options}")
+            raise ValueError(f"variants: expected options as --name value after {configurations!r}, got {options}")
         name, *extra = configurations.split("+")
         variant, _, weights_of = name.partition(":")
         return cls(variant, weights_of or None, tuple(extra), tuple(options))
@@ -92,9 +95,9 @@ def run_variants(
         specs: variants in the order in which they run.
         seeds: of weights, order and augmentation.
         output_dir: folder of all runs and of the table.
-        overlays: configurations behind the variant, in training and evaluation.
+        overlays: configurations after the variant, in training and evaluation.
         evaluate: configurations that turn training into evaluation.
-        split: section of the data list that is evaluated.
+        split: of the data list that is evaluated.
         options: further options of ``monai.bundle run``, such as ``--image_size [96,96]``.
         progress: show a progress bar.
 
@@ -161,7 +164,7 @@ def collect_runs(
         output_dir: folder of all runs.
         variants: rows in their order, without ``variant_``.
         seeds: seeds; all that ``output_dir`` has by default.
-        split: section that was evaluated.
+        split: that was evaluated.
 
     Raises:
         ValueError: when a run has no metrics, or there is none.
@@ -174,14 +177,30 @@ def collect_runs(
     rows = []
     for variant in variants:
         for seed in seeds:
-            path = out / f"seed{seed}" / variant / split / "metrics.csv"
+            path = out / f"seed{seed}" / variant / split / METRICS_FILE
             if not path.is_file():
                 raise ValueError(f"output_dir: expected metrics in {os.path.relpath(path)}, found none")
             with open(path, newline="", encoding="utf-8") as file:
                 rows += [(variant, seed, line[0], line[1]) for line in csv.reader(file) if len(line) == 2]
-    target = out / f"{split}_runs.csv"
-    with open(target, "w", newline="", encoding="utf-8") as file:
-        writer = csv.writer(file)
-        writer.writerow(COLUMNS)
-        writer.writerows(rows)
-    return target
+    return write_csv(out / RUNS_FILE.format(split), RUNS_COLUMNS, rows)
+
+
+def read_runs(path: str | Path) -> Runs:
+    """Read ``<split>_runs.csv`` as the values of each variant's metrics, one a seed.
+
+    Metrics lose the prefix ``val_``.
+
+    Raises:
+        ValueError: one line when the file or one of the columns is not there, or a line has no number.
+    """
+    path = Path(path)
+    if not path.is_file():
+        raise ValueError(f"runs: expected a CSV file, {path.name} is not there")
+    runs: Runs = {}
+    for where, (variant, _, metric, text) in read_csv(path, RUNS_COLUMNS):
+        try:
+            value = float(text)
+        except ValueError:
+            raise ValueError(f"{where}: value: expected a number, got {text!r}") from None
+        runs.setdefault(variant, {}).setdefault(metric.removeprefix("val_"), []).append(value)
+    return runs

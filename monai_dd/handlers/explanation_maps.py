@@ -8,7 +8,7 @@
 # WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
 # See the License for the specific language governing permissions and
 # limitations under the License.
-"""Explanations of every image, beside the network's output, while an engine runs."""
+"""Explanations of every image, with the network's output, while an engine runs."""
 
 from __future__ import annotations
 

@@ -50,7 +50,7 @@ def compute_attention_entropy(log_mu: torch.Tensor) -> torch.Tensor:
 class AttentionEntropyMetric(EpochMetric):
     """Mean of :func:`compute_attention_entropy` over all samples of an epoch.
 
-    It describes attention more than it judges it: a map can be concentrated on the wrong place.
+    It describes attention and does not rate it: a map can be concentrated on the wrong place.
 
     Attributes:
         better: direction in which attention restricts more.

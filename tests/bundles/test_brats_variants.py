@@ -94,7 +94,7 @@ class TestVariants(InFolder):
         for figure in figures:
             picture = imread(figure)[..., :3]
             self.assertTrue(0.25 < picture.shape[0] / picture.shape[1] < 0.5, picture.shape)  # three square panels
-            self.assertGreater(picture.std(), 0.05, "not a blank page")
+            self.assertGreater(picture.std(), 0.05, "not an empty page")
             height, width = picture.shape[:2]
             # air is dark, as radiologists see MRI: a column of the first panel beside the brain
             self.assertLess(np.median(picture[height // 2 - 20 : height // 2 + 20, int(0.025 * width)]), 0.2)

@@ -144,7 +144,7 @@ class TestVariants(InFolder):
             self.assertTrue(
                 0.25 < picture.shape[0] / picture.shape[1] < 0.75, picture.shape
             )  # two or three square panels
-            self.assertGreater(picture.std(), 0.05, "not a blank page")
+            self.assertGreater(picture.std(), 0.05, "not an empty page")
 
     def _check_predictions(self, folder: Path, names: list[str]) -> None:
         with open(self.work / "eval" / "predictions.csv", newline="") as file:

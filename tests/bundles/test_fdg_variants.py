@@ -69,7 +69,7 @@ class TestVariants(InFolder):
             picture = imread(figure)[..., :3]
             # three whole bodies side by side, each two to four times as high as wide
             self.assertTrue(0.7 < picture.shape[0] / picture.shape[1] < 1.5, picture.shape)
-            self.assertGreater(picture.std(), 0.05, "not a blank page")
+            self.assertGreater(picture.std(), 0.05, "not an empty page")
 
     def _check_evaluation(self, variant: str) -> None:
         metrics = read_metrics(self.work / "eval" / "metrics.csv")

@@ -8,7 +8,7 @@
 # WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
 # See the License for the specific language governing permissions and
 # limitations under the License.
-"""Small made-up studies: the files ``explanations.csv`` and maps as the command of a bundle writes them."""
+"""Small made-up results: the files ``explanations.csv`` and maps as the command of a bundle writes them."""
 
 from __future__ import annotations
 

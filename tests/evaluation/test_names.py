@@ -16,8 +16,8 @@ import unittest
 
 from parameterized import parameterized
 
-from monai_dd.evaluation.explanations.reader import NETWORK
 from monai_dd.evaluation.names import EXPLAINERS, row_name, row_order, sort_levels
+from monai_dd.evaluation.schema import NETWORK
 from monai_dd.explain import METHODS
 
 

@@ -25,7 +25,7 @@ from unittest import mock
 from monai.bundle import run
 
 from monai_dd.commands.zoo import main
-from monai_dd.evaluation.runs import RunSpec, collect_runs
+from monai_dd.evaluation.runs import RunSpec, collect_runs, read_runs
 
 TRAIN = {
     "imports": ["$import pathlib"],
@@ -67,7 +67,7 @@ class TestRunSpec(unittest.TestCase):
         self.assertEqual(spec.name, "a,gamma=0,xi=[0, 1]")
         self.assertNotIn("/", RunSpec.parse("variant_a --file x/y").name)
         for text in ("variant_a --xi", "variant_a xi 0"):
-            with self.assertRaisesRegex(ValueError, "^variants: expected options as --name value behind 'variant_a'"):
+            with self.assertRaisesRegex(ValueError, "^variants: expected options as --name value after 'variant_a'"):
                 RunSpec.parse(text)
 
 
@@ -186,6 +186,25 @@ class TestProcesses(InBundle):
         self.assertEqual(status, 2)
         self.assertRegex(err, r"error: .*seed0/a was made by another command, see its command.txt; choose another")
         self.assertIn("exit status 1", self._main("--variants", "variant_a", "--seeds", "0", "--overlays", "fails")[2])
+
+
+class TestReadRuns(unittest.TestCase):
+    def test_refusals(self):
+        with tempfile.TemporaryDirectory() as folder:
+            path = Path(folder) / "runs.csv"
+            with self.assertRaisesRegex(ValueError, "^runs: expected a CSV file, runs.csv is not there$"):
+                read_runs(path)
+            path.write_text("variant,seed\n")
+            with self.assertRaisesRegex(ValueError, r"expected the columns .*; missing \['metric', 'value'\]$"):
+                read_runs(path)
+            for line, message in (
+                ("dual,0,auc,high", "value: expected a number, got 'high'"),
+                ("dual,0,auc", "expected 4 fields, got 3"),
+                ("dual", "expected 4 fields, got 1"),
+            ):
+                path.write_text(f"variant,seed,metric,value\n{line}\n")
+                with self.assertRaisesRegex(ValueError, f"runs.csv, line 2: {message}$"):
+                    read_runs(path)
 
 
 if __name__ == "__main__":

@@ -173,7 +173,7 @@ class TestLocalization(unittest.TestCase):
         torch.testing.assert_close(found, torch.tensor([[0.9, 0.0]], dtype=torch.float64))
 
     def test_the_threshold_comes_from_the_other_part(self):
-        """Two images that need other thresholds: each is judged by the threshold of the other, and missed."""
+        """Two images that need other thresholds: each is evaluated at the threshold of the other, and missed."""
         curves = torch.zeros(2, 1, 256)
         curves[0, 0, :100], curves[1, 0, 100:] = 0.8, 0.8
         for select in ("accuracy", "mean_iou"):

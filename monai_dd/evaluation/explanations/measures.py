@@ -8,7 +8,7 @@
 # WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
 # See the License for the specific language governing permissions and
 # limitations under the License.
-"""What a study measures on every map."""
+"""What is measured on every map."""
 
 from __future__ import annotations
 
@@ -33,12 +33,12 @@ __all__ = ["LocalizationMeasure", "Measure", "PerturbationMeasure", "Randomizati
 
 
 class ExplainedBatch(NamedTuple):
-    """Images of a study, with what a measure may need beside their maps.
+    """Images of an evaluation, with what a measure may need in addition to their maps.
 
     Attributes:
         image: images as the network saw them, ``(B, C, *S)``.
         label: class index of each, ``(B,)``.
-        explained: class that the maps speak for, ``(B,)``.
+        explained: class that the maps explain, ``(B,)``.
         mask: ``(B, 1, *S)``, or None for data without masks.
     """
 
@@ -55,7 +55,7 @@ class Measure(Protocol):
         """Return what the numbers depend on, by name; asked when the weights are there."""
 
     def __call__(self, batch: ExplainedBatch, relevance: torch.Tensor, key: str) -> dict[str, torch.Tensor]:
-        """Return names and values ``(B,)``, not-a-number where an image has none.
+        """Return names and values ``(B,)``, NaN where an image has none.
 
         Args:
             batch: the images.
@@ -88,13 +88,13 @@ class LocalizationMeasure:
 class PerturbationMeasure:
     """What is left of a prediction as the pixels of an image go, in the order of a map.
 
-    ``perturbation_*`` is 1 where ``judge`` still predicts the label when that share of the pixels, the least important
-    ones, is gone, and ``perturbation_auc`` the area below (Ron et al. 2022, Table 1). ``deletion_auc`` and
+    ``perturbation_*`` is 1 where ``evaluation_classifier`` still predicts the label when that share of the pixels, the
+    least important ones, is gone, and ``perturbation_auc`` the area below (Ron et al. 2022, Table 1). ``deletion_auc`` and
     ``insertion_auc`` (Petsiuk et al. 2018) are areas below the probability that ``network`` gives to the explained
     class as the most important pixels go, and as they alone come.
 
     Args:
-        judge: one classifier for the maps of all networks: the baseline.
+        evaluation_classifier: one classifier for the maps of all networks: the baseline.
         network: the classifier that is explained.
         num_fractions: shares of pixels from 0 to 1, evenly spaced.
         fill: value of a pixel that is gone.
@@ -108,7 +108,7 @@ class PerturbationMeasure:
 
     def __init__(
         self,
-        judge: nn.Module,
+        evaluation_classifier: nn.Module,
         network: nn.Module,
         num_fractions: int = 51,
         fill: float = 0.0,
@@ -118,23 +118,24 @@ class PerturbationMeasure:
     ) -> None:
         if num_fractions < 2:
             raise ValueError(f"num_fractions: expected 2 or more, got {num_fractions}")
-        self.judge = judge
+        self.evaluation_classifier = evaluation_classifier
         self.network = network
         self.fractions = torch.linspace(0, 1, num_fractions).tolist()
         self.options = {"fill": fill, "batch_size": batch_size, "seed": seed}
         self.deletion = deletion
-        self._same = False  # the judge has the network's own weights
+        self._same = False  # whether both have the same weights
 
     def settings(self) -> dict[str, Any]:
-        """Return shares, fill and seed, and the checksum of the judge's weights."""
-        judge = compute_checksum(self.judge)
-        self._same = judge == compute_checksum(self.network)
+        """Return shares, fill and seed, and the checksum of the evaluation classifier's weights."""
+        checksum = compute_checksum(self.evaluation_classifier)
+        self._same = checksum == compute_checksum(self.network)
         counted = {"fractions": len(self.fractions), "deletion": self.deletion}
-        return {"judge": judge, **counted, "fill": self.options["fill"], "perturbation_seed": self.options["seed"]}
+        options = {"fill": self.options["fill"], "perturbation_seed": self.options["seed"]}
+        return {"evaluation_classifier": checksum, **counted, **options}
 
     def __call__(self, batch: ExplainedBatch, relevance: torch.Tensor, key: str) -> dict[str, torch.Tensor]:
         """Return the curve, one value a share, and the areas."""
-        kept = self._run(self.judge, batch, relevance, "ascending")
+        kept = self._run(self.evaluation_classifier, batch, relevance, "ascending")
         right = compute_perturbation_curve(kept, batch.label)
         values = {f"perturbation_{f:.2f}": right[:, i] for i, f in enumerate(self.fractions)}
         values["perturbation_auc"] = compute_area(right, self.fractions)

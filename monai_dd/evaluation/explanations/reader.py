@@ -8,15 +8,10 @@
 # WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
 # See the License for the specific language governing permissions and
 # limitations under the License.
-"""Read files ``explanations.csv``: every value of every image, of one or many runs.
-
-A file has the columns image, explainer, level, metric, value, variant, seed and a line for each value; a run is one
-variant with one seed. A value that cannot be had, such as that of an empty mask, is ``nan``.
-"""
+"""Read files ``explanations.csv``: every value of every image, of one or many runs."""
 
 from __future__ import annotations
 
-import csv
 import json
 import math
 import re
@@ -28,12 +23,10 @@ from typing import NamedTuple
 
 import numpy as np
 
-__all__ = ["COLUMNS", "NETWORK", "Key", "Run", "find_files", "read_explanations"]
+from monai_dd.evaluation.files import find_files, read_csv
+from monai_dd.evaluation.schema import EXPLANATION_COLUMNS, EXPLANATION_FILE, LEVEL, NETWORK
 
-FILE_NAME = "explanations.csv"
-COLUMNS = ("image", "explainer", "level", "metric", "value", "variant", "seed")
-NETWORK = "network"  # the explainer under which the network itself is measured
-_LEVEL = re.compile(r"fine|coarse|level\d+|image")
+__all__ = ["Key", "Run", "read_explanations"]
 
 
 class Key(NamedTuple):
@@ -49,7 +42,7 @@ class Key(NamedTuple):
 
 
 class _Values:
-    """Numbers of images and their values, eight bytes each: a run of a large study has millions."""
+    """Numbers of images and their values, eight bytes each: a run may have millions."""
 
     def __init__(self) -> None:
         self.images = array("q")
@@ -111,23 +104,6 @@ class Run:
                 raise ValueError(f"explanations: expected one value of {key} for an image of {self}, there are more")
 
 
-def find_files(paths: Iterable[str | Path], name: str = FILE_NAME) -> list[Path]:
-    """Files among ``paths``, and those called ``name`` in the folders among them and below, each once.
-
-    Raises:
-        ValueError: for a path that is not there, or a folder that has no such file.
-    """
-    found: dict[Path, Path] = {}
-    for path in map(Path, paths):
-        if not path.exists():
-            raise ValueError(f"runs: expected files or folders, {str(path)!r} is not there")
-        files = sorted(path.rglob(name)) if path.is_dir() else [path]
-        if not files:
-            raise ValueError(f"runs: expected {name} in the folder {str(path)!r} or below, found none")
-        found.update({file.resolve(): file for file in files})
-    return list(found.values())
-
-
 def read_explanations(paths: Iterable[str | Path]) -> list[Run]:
     """Read the files among ``paths`` and all ``explanations.csv`` in the folders among them and below.
 
@@ -137,18 +113,18 @@ def read_explanations(paths: Iterable[str | Path]) -> list[Run]:
 
     Raises:
         ValueError: one line for paths that are not there, columns that are missing, lines that are cut off, values
-            that are not numbers, levels that are unknown, files of two sections of the data list in a run, and two
+            that are not numbers, levels that are unknown, files of two splits of the data list in a run, and two
             values of the same image, explainer, level and metric in a run.
     """
     runs: dict[tuple[str, str], Run] = {}
-    sections: dict[tuple[str, str], str] = {}
-    for file in find_files(paths):
-        section = _read_section(file)
-        for key in _read_file(file, runs):
-            if section and sections.setdefault(key, section) != section:
+    splits: dict[tuple[str, str], str] = {}
+    for file in find_files(paths, EXPLANATION_FILE):
+        split = _read_split(file)
+        for key in {_add(line, runs, where) for where, line in read_csv(file, EXPLANATION_COLUMNS)}:
+            if split and splits.setdefault(key, split) != split:
                 raise ValueError(
-                    f"runs: expected explanations of one section of the data list for {runs[key]}, got "
-                    f"{sections[key]!r} and {section!r}; name the folders of one of them"
+                    f"runs: expected explanations of one split of the data list for {runs[key]}, got "
+                    f"{splits[key]!r} and {split!r}; name the folders of one of them"
                 )
     if not runs:
         raise ValueError("runs: expected values, the files have none")
@@ -157,41 +133,18 @@ def read_explanations(paths: Iterable[str | Path]) -> list[Run]:
     return list(runs.values())
 
 
-def _read_section(path: Path) -> str:
-    """Section of the data list that the study's note beside the file names; empty without one."""
+def _read_split(path: Path) -> str:
+    """Split of the data list that the settings next to a file name; empty without settings."""
     note = path.with_suffix(".json")
     try:
         return str(json.loads(note.read_text(encoding="utf-8")).get("split", "")) if note.is_file() else ""
     except (ValueError, AttributeError):
-        raise ValueError(f"{note}: expected the settings of a study, as JSON") from None
+        raise ValueError(f"{note}: expected the settings of an evaluation, as JSON") from None
 
 
-def _read_file(path: Path, runs: dict[tuple[str, str], Run]) -> set[tuple[str, str]]:
-    """Add the values of a file to its runs; returns which."""
-    name, found = str(path), set()
-    with open(path, newline="", encoding="utf-8-sig") as file:
-        try:
-            reader = csv.reader(file)
-            header = next(reader, [])
-            missing = [column for column in COLUMNS if column not in header]
-            if missing:
-                raise ValueError(f"{name}: expected the columns {', '.join(COLUMNS)}; missing {missing}")
-            places = [header.index(column) for column in COLUMNS]
-            for line in reader:
-                if len(line) == len(header):
-                    found.add(_add([line[place] for place in places], runs, name, reader.line_num))
-                elif line:
-                    raise ValueError(f"{name}, line {reader.line_num}: expected {len(header)} fields, got {len(line)}")
-        except UnicodeDecodeError as error:
-            raise ValueError(f"{name}: expected a text in UTF-8") from error
-        except csv.Error as error:
-            raise ValueError(f"{name}: expected a CSV file, {error}") from error
-    return found
-
-
-def _add(line: Sequence[str], runs: dict[tuple[str, str], Run], name: str, number: int) -> tuple[str, str]:
+def _add(line: Sequence[str], runs: dict[tuple[str, str], Run], where: str) -> tuple[str, str]:
+    """Add the value of a line to its run; returns which."""
     image, explainer, level, metric, text, variant, seed = line
-    where = f"{name}, line {number}"
     try:
         value = float(text)
     except ValueError:
@@ -207,7 +160,7 @@ def _add(line: Sequence[str], runs: dict[tuple[str, str], Run], name: str, numbe
     if key not in run:
         if not explainer or not metric:
             raise ValueError(f"{where}: expected an explainer and a metric, got {explainer!r}, {metric!r}")
-        if explainer != NETWORK and not _LEVEL.fullmatch(level):
+        if explainer != NETWORK and not LEVEL.fullmatch(level):
             raise ValueError(f"{where}: level: expected fine, coarse, level1 and so on, or image, got {level!r}")
     run.add(key, image, value)
     return variant, seed

@@ -25,6 +25,7 @@ from tqdm import tqdm
 from monai_dd.evaluation.explanations.measures import ExplainedBatch, Measure
 from monai_dd.evaluation.explanations.writer import ExplanationWriter
 from monai_dd.evaluation.maps.writer import CaseMaps
+from monai_dd.evaluation.schema import NETWORK, split_key
 from monai_dd.utils.checks import check_finite, check_option
 from monai_dd.utils.weights import compute_checksum
 
@@ -47,7 +48,7 @@ class ExplanationSaver:
         variant: name of the network in the file.
         seed: number of the run in the file.
         explain_class: class to explain; ``predicted`` or ``label`` for that of each image.
-        settings: whatever else the values depend on, such as the section of the data list: a folder holds explanations
+        settings: whatever else the values depend on, such as the split of the data list: a folder holds explanations
             of one choice of them.
         maps: writes maps of some cases, see :class:`~monai_dd.evaluation.CaseMaps`.
         multi_label: whether an image has any number of labels, of which the item names one: no predicted class is
@@ -119,19 +120,18 @@ class ExplanationSaver:
                 raise ValueError(f"ExplanationSaver: expected {key!r} in every item of batch or output")
         cases = [str(item[self.case_key]) for item in items]
         batch, predicted = self._read(items, engine.state.device)
-        if idist.get_rank() == 0 and ("", "network", "") not in self.results.done:
-            self.results.write("", "network", "", {"parameters": sum(p.numel() for p in self.network.parameters())})
+        if idist.get_rank() == 0 and ("", NETWORK, "") not in self.results.done:
+            self.results.write("", NETWORK, "", {"parameters": sum(p.numel() for p in self.network.parameters())})
         for case, label, prediction in zip(cases, batch.label.tolist(), predicted.tolist(), strict=True):
-            if (case, "network", "") not in self.results.done:
+            if (case, NETWORK, "") not in self.results.done:
                 more = {} if self.multi_label else {"predicted": prediction}
-                self.results.write(case, "network", "", {"label": label, **more})
+                self.results.write(case, NETWORK, "", {"label": label, **more})
         shown = self._choose(batch)
         found: dict[int, dict[str, torch.Tensor]] = {place: {} for place in shown}
         bar = tqdm(self.explainers.items(), desc="explain", leave=False, disable=idist.get_rank() > 0)
         for key, explainer in bar:
             bar.set_postfix_str(key)
-            name, _, level = key.partition("/")
-            level = level or "image"
+            name, level = split_key(key)
             todo = {i for i, case in enumerate(cases) if (case, name, level) not in self.results.done}
             places = sorted(todo | set(shown))
             if not places:
@@ -144,7 +144,7 @@ class ExplanationSaver:
                 if i in todo:
                     self.results.write(cases[i], name, level, {k: v[row] for k, v in values.items()})
                 if i in shown:
-                    found[i][f"{name}_{level}"] = relevance[row]
+                    found[i][key] = relevance[row]
         for i, number in shown.items():
             info = {"image": cases[i], "label": int(batch.label[i]), "variant": self.variant, "seed": self.seed}
             info.update({} if self.multi_label else {"predicted": int(predicted[i])})

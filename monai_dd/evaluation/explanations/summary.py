@@ -19,9 +19,10 @@ from typing import NamedTuple
 
 import numpy as np
 
-from monai_dd.evaluation.explanations.reader import NETWORK, Key, Run
+from monai_dd.evaluation.explanations.reader import Key, Run
 from monai_dd.evaluation.names import in_paper_protocol, row_name, row_order
 from monai_dd.evaluation.published import published_method
+from monai_dd.evaluation.schema import IMAGE_LEVEL, NETWORK
 from monai_dd.utils.checks import check_option
 
 __all__ = ["Measured", "Row", "explanation_rows", "select_rows", "summarize_explanations"]
@@ -60,8 +61,8 @@ class Row:
 
     def get(self, level: str, metric: str) -> dict[int, Measured]:
         """Values at a level; an explainer that has maps of one resolution only has them at every level."""
-        if (level, metric) not in self.measured and self.levels(metric) == {"image"}:
-            level = "image"
+        if (level, metric) not in self.measured and self.levels(metric) == {IMAGE_LEVEL}:
+            level = IMAGE_LEVEL
         return self.measured.get((level, metric), {})
 
     def levels(self, metric: str) -> set[str]:

@@ -8,19 +8,20 @@
 # WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
 # See the License for the specific language governing permissions and
 # limitations under the License.
-"""The file that a study of explanations fills, row by row, and goes on with after a stop."""
+"""Write ``explanations.csv`` row by row, and go on with it after a stop."""
 
 from __future__ import annotations
 
 import csv
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import ignite.distributed as idist
 
-from monai_dd.evaluation.explanations.reader import COLUMNS
+from monai_dd.evaluation.files import write_csv
+from monai_dd.evaluation.schema import EXPLANATION_COLUMNS, EXPLANATION_FILE, EXPLANATION_PART, EXPLANATION_SETTINGS
 
 __all__ = ["ExplanationWriter"]
 
@@ -45,10 +46,10 @@ class ExplanationWriter:
 
     def __init__(self, output_dir: str | Path, settings: Mapping[str, Any]) -> None:
         self.folder = Path(output_dir)
-        self.path = self.folder / "explanations.csv"
-        self.part = self.folder / f"explanations.part{idist.get_rank()}.csv"
+        self.path = self.folder / EXPLANATION_FILE
+        self.part = self.folder / EXPLANATION_PART.format(idist.get_rank())
         self.settings = dict(settings)
-        self._note = self.folder / "explanations.json"
+        self._note = self.folder / EXPLANATION_SETTINGS
         self._check()
         idist.barrier()
         if idist.get_rank() == 0:
@@ -59,7 +60,7 @@ class ExplanationWriter:
         self.done = set(_read(self.path))
 
     def _check(self) -> None:
-        if not (self._note.is_file() and (self.path.is_file() or any(self.folder.glob("explanations.part*.csv")))):
+        if not (self._note.is_file() and (self.path.is_file() or any(self.folder.glob(EXPLANATION_PART.format("*"))))):
             return
         found = json.loads(self._note.read_text(encoding="utf-8"))
         for key in {**found, **self.settings}:
@@ -75,7 +76,7 @@ class ExplanationWriter:
         rest = [self.settings.get("variant", ""), self.settings.get("seed", "")]
         with open(self.part, "a", newline="", encoding="utf-8") as file:
             rows = [[image, explainer, level, metric, f"{value:.9g}", *rest] for metric, value in values.items()]
-            csv.writer(file).writerows([list(COLUMNS), *rows] if new else rows)
+            csv.writer(file).writerows([EXPLANATION_COLUMNS, *rows] if new else rows)
         self.done.add((image, explainer, level))
 
     def merge(self) -> Path:
@@ -87,7 +88,7 @@ class ExplanationWriter:
         return self.path
 
     def _absorb(self, drop_last: bool) -> None:
-        parts = sorted(self.folder.glob("explanations.part*.csv"))
+        parts = sorted(self.folder.glob(EXPLANATION_PART.format("*")))
         groups = _read(self.path)
         for part in parts:
             found = _read(part)
@@ -97,10 +98,7 @@ class ExplanationWriter:
                     found.popitem()
             groups.update({group: rows for group, rows in found.items() if group not in groups})
         if parts:
-            temporary = self.path.with_suffix(".tmp")
-            with open(temporary, "w", newline="", encoding="utf-8") as file:
-                csv.writer(file).writerows([list(COLUMNS), *(row for rows in groups.values() for row in rows)])
-            temporary.replace(self.path)
+            write_csv(self.path, EXPLANATION_COLUMNS, (row for rows in groups.values() for row in rows))
         for part in parts:
             part.unlink()
 
@@ -110,10 +108,11 @@ def _read(path: Path) -> dict[Group, list[list[str]]]:
     groups: dict[Group, list[list[str]]] = {}
     if path.is_file():
         with open(path, newline="", encoding="utf-8") as file:
-            rows: Iterable[list[str]] = csv.reader(file)
-            header = next(iter(rows), list(COLUMNS))
-            if header != list(COLUMNS):
-                raise ValueError(f"{path.name}: expected the columns {', '.join(COLUMNS)}, got {', '.join(header)}")
+            rows = csv.reader(file)  # the last one may be cut
+            header: Sequence[str] = next(rows, EXPLANATION_COLUMNS)
+            if tuple(header) != EXPLANATION_COLUMNS:
+                expected = ", ".join(EXPLANATION_COLUMNS)
+                raise ValueError(f"{path.name}: expected the columns {expected}, got {', '.join(header)}")
             for row in rows:
                 groups.setdefault(tuple(row[:3]), []).append(row)
     return groups

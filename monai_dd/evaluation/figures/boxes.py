@@ -26,6 +26,7 @@ from monai_dd.evaluation.figures.maps import draw_plane, transparent_colormap
 from monai_dd.evaluation.maps.planes import read_plane
 from monai_dd.evaluation.maps.reader import Case, CaseMap
 from monai_dd.evaluation.names import row_order
+from monai_dd.evaluation.schema import IMAGE_LEVEL
 from monai_dd.visualize.overlays import resize_to
 
 __all__ = ["box_figure", "scale_map"]
@@ -98,7 +99,7 @@ def box_figure(cases: Sequence[Case], colormap: str = "viridis", panel: float = 
 
 def _pick(case: Case) -> dict[tuple[str, str], CaseMap]:
     """The finest map of each variant and explainer."""
-    order = {"image": 0, "fine": 1}
+    order = {IMAGE_LEVEL: 0, "fine": 1}
     found: dict[tuple[str, str], CaseMap] = {}
     for one in sorted(case.maps, key=lambda m: (order.get(m.level, 2), m.level)):
         found.setdefault((one.variant, one.explainer), one)

@@ -22,11 +22,9 @@ from matplotlib.ticker import MaxNLocator
 from monai_dd.evaluation.explanations.summary import Row
 from monai_dd.evaluation.figures.line_styles import line_style
 from monai_dd.evaluation.names import sort_levels
+from monai_dd.evaluation.schema import PERTURBATION, RANDOMIZATION
 
 __all__ = ["curve", "perturbation_figure", "randomization_figure"]
-
-_PERTURBATION = re.compile(r"perturbation_(\d*\.?\d+)")
-_RANDOMIZATION = re.compile(r"randomization_(\d+)_.+")
 
 
 def curve(row: Row, level: str, pattern: re.Pattern[str]) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
@@ -58,7 +56,7 @@ def perturbation_figure(rows: Sequence[Row]) -> Figure:
         ValueError: when no row has such values.
     """
     labels = ("pixels removed, least important first (%)", "balanced accuracy (%)")
-    return _figure(rows, _PERTURBATION, "perturbation_<fraction>", labels, 100.0)
+    return _figure(rows, PERTURBATION, "perturbation_<fraction>", labels, 100.0)
 
 
 def randomization_figure(rows: Sequence[Row]) -> Figure:
@@ -70,7 +68,7 @@ def randomization_figure(rows: Sequence[Row]) -> Figure:
         ValueError: when no row has such values.
     """
     labels = ("randomized layers, from the last one", "rank correlation (%)")
-    return _figure(rows, _RANDOMIZATION, "randomization_<k>_<layer>", labels, 1.0)
+    return _figure(rows, RANDOMIZATION, "randomization_<k>_<layer>", labels, 1.0)
 
 
 def _figure(

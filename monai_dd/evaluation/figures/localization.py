@@ -29,7 +29,7 @@ from monai_dd.utils.checks import check_option
 __all__ = ["MEAN", "choose_lines", "localization_figure", "localization_points"]
 
 MEAN = "mean over classes"
-_LETTERS = 30  # in a line beside the panels
+_LETTERS = 30  # in a line next to the panels
 
 
 def localization_points(

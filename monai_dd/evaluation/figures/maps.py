@@ -26,6 +26,7 @@ from matplotlib.patheffects import withStroke
 from monai_dd.evaluation.maps.planes import Plane, read_plane
 from monai_dd.evaluation.maps.reader import Case, CaseMap
 from monai_dd.evaluation.names import row_name, row_order
+from monai_dd.evaluation.schema import IMAGE_LEVEL
 from monai_dd.visualize.overlays import find_colormap
 
 __all__ = ["draw_plane", "map_figure", "row_maximum", "transparent_colormap"]
@@ -34,7 +35,7 @@ __all__ = ["draw_plane", "map_figure", "row_maximum", "transparent_colormap"]
 _LEFT, _RIGHT, _GAP, _BELOW, _LINE, _FOOT = 0.45, 0.75, 0.06, 0.2, 0.14, 0.13
 _TITLE = 21  # letters in a line of a title
 _NOTE = (
-    "Each map is divided by its own mean: 1 is a map that says nothing. One scale for a row; its end is the median of "
+    "Each map is divided by its own mean: 1 is the uniform map. One scale for a row; its end is the median of "
     "the 99.5th percentiles of the row's maps, what is above has the color of the end."
 )
 
@@ -137,7 +138,7 @@ def _pick(case: Case, level: str) -> dict[tuple[str, str], CaseMap]:
 
 
 def _wrap(name: str, width: int) -> str:
-    """Lines no longer than ``width``, broken behind spaces and underscores, else within words."""
+    """Lines no longer than ``width``, broken after spaces and underscores, else within words."""
     lines = [""]
     for part in re.findall(r"[^ _]*[ _]?", name):
         if len((lines[-1] + part).rstrip()) > width and lines[-1]:
@@ -151,7 +152,7 @@ def _wrap(name: str, width: int) -> str:
 
 def _remark(case: Case, one: CaseMap, level: str) -> str:
     """What a reader must know of a single map: another level, another class than the label."""
-    remarks = [one.level] if one.level not in (level, "image") else []
+    remarks = [one.level] if one.level not in (level, IMAGE_LEVEL) else []
     if one.predicted is not None and case.label is not None and one.predicted != case.label:
         remarks.append(f"predicted: {case.class_name(one.predicted)}")
     return ", ".join(remarks)

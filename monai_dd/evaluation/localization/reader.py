@@ -8,26 +8,19 @@
 # WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
 # See the License for the specific language governing permissions and
 # limitations under the License.
-"""Read files ``localization.csv``: localization accuracy of methods, for each class and threshold, of one or many runs.
-
-A file has the columns method, class, iou_threshold, accuracy, images, seed and variant; a run is one variant with one
-seed. An accuracy that cannot be had, as of a class with too few images, is ``nan``.
-"""
+"""Read files ``localization.csv``: accuracy of methods for each class and threshold, of one or many runs."""
 
 from __future__ import annotations
 
-import csv
 import math
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from monai_dd.evaluation.explanations.reader import find_files
+from monai_dd.evaluation.files import find_files, read_csv
+from monai_dd.evaluation.schema import LOCALIZATION_COLUMNS, LOCALIZATION_FILE
 
-__all__ = ["LOCALIZATION_COLUMNS", "LOCALIZATION_FILE", "LocalizationRun", "read_localization"]
-
-LOCALIZATION_FILE = "localization.csv"
-LOCALIZATION_COLUMNS = ("method", "class", "iou_threshold", "accuracy", "images", "seed", "variant")
+__all__ = ["LocalizationRun", "read_localization"]
 
 
 @dataclass
@@ -37,7 +30,7 @@ class LocalizationRun:
     Attributes:
         variant: such as ``robust``.
         seed: of the training.
-        accuracy: by method, class and threshold of the intersection over union; from 0 to 1, or not-a-number.
+        accuracy: by method, class and threshold of the intersection over union; from 0 to 1, or NaN.
         images: number of images with a box of each class.
     """
 
@@ -59,26 +52,14 @@ def read_localization(paths: Iterable[str | Path]) -> list[LocalizationRun]:
     """
     runs: dict[tuple[str, int], LocalizationRun] = {}
     for path in find_files(paths, LOCALIZATION_FILE):
-        with open(path, newline="", encoding="utf-8-sig") as file:
-            try:
-                reader = csv.DictReader(file, strict=True)
-                missing = [column for column in LOCALIZATION_COLUMNS if column not in (reader.fieldnames or ())]
-                if missing:
-                    raise ValueError(
-                        f"{path}: expected the columns {', '.join(LOCALIZATION_COLUMNS)}; missing {missing}"
-                    )
-                for line in reader:
-                    _add(line, runs, f"{path}, line {reader.line_num}")
-            except (UnicodeDecodeError, csv.Error) as error:
-                raise ValueError(f"{path}: expected a CSV file in UTF-8") from error
+        for where, line in read_csv(path, LOCALIZATION_COLUMNS):
+            _add(dict(zip(LOCALIZATION_COLUMNS, line)), runs, where)
     if not runs:
         raise ValueError("runs: expected values, the files have none")
     return list(runs.values())
 
 
 def _add(line: Mapping[str, str], runs: dict[tuple[str, int], LocalizationRun], where: str) -> None:
-    if None in line or None in line.values():
-        raise ValueError(f"{where}: expected as many fields as columns")
     threshold = _number(line, "iou_threshold", 0, 1, where)
     accuracy = math.nan if line["accuracy"] == "nan" else _number(line, "accuracy", 0, 1, where)
     images, seed = (int(_number(line, column, 0, math.inf, where, whole=True)) for column in ("images", "seed"))

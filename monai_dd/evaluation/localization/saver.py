@@ -12,7 +12,6 @@
 
 from __future__ import annotations
 
-import csv
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
@@ -20,8 +19,10 @@ import ignite.distributed as idist
 import torch
 from ignite.engine import Engine, Events
 
-from monai_dd.evaluation.localization.reader import LOCALIZATION_COLUMNS, LOCALIZATION_FILE, read_localization
+from monai_dd.evaluation.files import write_csv
+from monai_dd.evaluation.localization.reader import read_localization
 from monai_dd.evaluation.maps.writer import CaseMaps
+from monai_dd.evaluation.schema import LOCALIZATION_COLUMNS, LOCALIZATION_FILE
 from monai_dd.metrics import BoxLocalizationMetric, compute_box_iou
 
 __all__ = ["LocalizationSaver"]
@@ -129,7 +130,7 @@ class LocalizationSaver:
                 relevance = explainer(image[rows], classes)
                 curves[rows, classes] = compute_box_iou(relevance, mask[rows, classes, None])[:, 0]
                 for place in numbers:
-                    found[place][method.replace("/", "_") if "/" in method else f"{method}_image"] = relevance[place]
+                    found[place][method] = relevance[place]
             self.metrics[method].extend(curves[kept])
         for place, number in numbers.items():
             self._save(number, items[rows[place]], int(classes[place]), found[place])
@@ -170,9 +171,5 @@ class LocalizationSaver:
             for threshold, value in zip(self.iou_thresholds, accuracy.nanmean(0).tolist(), strict=True):
                 engine.state.metrics[f"{self.name}_{method}_mean_T{threshold:g}"] = value
         if idist.get_rank() == 0:
-            self.path.parent.mkdir(parents=True, exist_ok=True)
-            temporary = self.path.with_suffix(".tmp")
-            with open(temporary, "w", newline="", encoding="utf-8") as file:
-                csv.writer(file).writerows([list(LOCALIZATION_COLUMNS), *lines])
-            temporary.replace(self.path)
+            write_csv(self.path, LOCALIZATION_COLUMNS, lines)
         idist.barrier()

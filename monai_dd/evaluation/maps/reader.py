@@ -8,22 +8,18 @@
 # WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
 # See the License for the specific language governing permissions and
 # limitations under the License.
-"""Find the maps of chosen cases that studies wrote, joined over runs by the image that they explain.
-
-A case is a folder with ``case.json``, ``image.nii.gz``, where there is one ``mask.nii.gz``, and maps
-``<explainer>_<level>.nii.gz``.
-"""
+"""Find the maps of chosen cases that evaluations wrote, joined over runs by the image that they explain."""
 
 from __future__ import annotations
 
 import json
-import re
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from monai_dd.evaluation.explanations.reader import find_files
+from monai_dd.evaluation.files import find_files
 from monai_dd.evaluation.names import in_paper_protocol, row_name
+from monai_dd.evaluation.schema import CASE_FILE, IMAGE_FILE, MASK_FILE, read_map_file
 from monai_dd.utils.checks import check_option
 
 __all__ = ["Case", "CaseMap", "read_cases"]
@@ -32,7 +28,6 @@ __all__ = ["Case", "CaseMap", "read_cases"]
 _REQUIRED = {"image": str, "variant": str, "seed": int}
 _OPTIONAL = {"label": int, "predicted": int, "class_names": list}
 _WORDS = {str: "a string", int: "a whole number", list: "a list of strings"}
-_MAP = re.compile(r"(.+)_(fine|coarse|level\d+|image)\.nii\.gz")
 
 
 @dataclass(frozen=True)
@@ -101,7 +96,7 @@ def read_cases(
             names that are not there.
     """
     folders = [path.parent if path.is_file() else path for path in map(Path, paths)]
-    found = [(file.parent, _read(file)) for file in find_files(folders, "case.json")]
+    found = [(file.parent, _read(file)) for file in find_files(folders, CASE_FILE)]
     check_option("seed", seed, sorted({info["seed"] for _, info in found}))
     found = [(folder, info) for folder, info in found if info["seed"] == seed]
     _check_names("variants", variants, {info["variant"] for _, info in found})
@@ -126,7 +121,7 @@ def read_cases(
         ]
     kept = [case for case in joined.values() if case.maps]
     if not kept:
-        raise ValueError("maps: expected <explainer>_<level>.nii.gz beside case.json, found none")
+        raise ValueError("maps: expected <explainer>_<level>.nii.gz next to case.json, found none")
     return sorted(kept, key=lambda case: case.name)
 
 
@@ -154,9 +149,9 @@ def _read(file: Path) -> dict:
 
 
 def _case(folder: Path, info: dict) -> Case:
-    image, mask = folder / "image.nii.gz", folder / "mask.nii.gz"
+    image, mask = folder / IMAGE_FILE, folder / MASK_FILE
     if not image.is_file():
-        raise ValueError(f"{folder}: expected {image.name} beside case.json, found none")
+        raise ValueError(f"{folder}: expected {image.name} next to {CASE_FILE}, found none")
     return Case(folder.name, image, mask if mask.is_file() else None, info.get("label"), info.get("class_names") or [])
 
 
@@ -167,9 +162,9 @@ def _add_maps(case: Case, folder: Path, info: dict) -> None:
         )
     known = {(m.variant, m.explainer, m.level) for m in case.maps}
     for path in sorted(folder.glob("*.nii.gz")):
-        match = _MAP.fullmatch(path.name)
-        if match is None:
+        found = read_map_file(path.name)
+        if found is None:
             continue
-        if (info["variant"], *match.groups()) in known:
+        if (info["variant"], *found) in known:
             raise ValueError(f"{path}: expected one such map of an image, variant and seed, there is another")
-        case.maps.append(CaseMap(info["variant"], *match.groups(), path, info.get("predicted")))
+        case.maps.append(CaseMap(info["variant"], *found, path, info.get("predicted")))

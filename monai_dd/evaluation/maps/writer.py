@@ -24,13 +24,14 @@ import torch
 from monai.data.utils import to_affine_nd
 from monai.transforms.utils import scale_affine
 
+from monai_dd.evaluation.schema import CASE_FILE, CASE_FOLDER, IMAGE_FILE, MASK_FILE, map_file, split_key
 from monai_dd.handlers.figure_saver import check_range, to_gray
 
 __all__ = ["CaseMaps"]
 
 
 class CaseMaps:
-    """Write the first cases of a study, with their maps, to folders ``case_0000``, ``case_0001``, ...
+    """Write the first cases of an evaluation, with their maps, to folders ``case_0000``, ``case_0001``, ...
 
     A folder has ``image.nii.gz`` (one channel, 0 to 1 as it is shown), ``mask.nii.gz`` where there is one, each map at
     its own resolution with an affine that puts it over the image, and ``case.json``. The first process writes.
@@ -89,21 +90,22 @@ class CaseMaps:
         Args:
             number: of the case.
             image: ``(C, *S)`` in 2D or 3D; its affine, where it has one, is that of the files.
-            maps: names of the files, and maps ``(1, *s)``.
+            maps: explainer and level as in ``gradcam/fine``, a name alone for a map of the image's own resolution, and
+                maps ``(1, *s)``.
             mask: ``(1, *S)``.
-            info: what ``case.json`` says beside the names of the classes.
+            info: what ``case.json`` says with the names of the classes.
         """
-        folder = self.output_dir / f"case_{number:04d}"
+        folder = self.output_dir / CASE_FOLDER.format(number)
         folder.mkdir(parents=True, exist_ok=True)
         gray = to_gray(image, self.channel, self.image_range, self.background)
         frame = to_affine_nd(3, np.asarray(getattr(image, "affine", np.eye(4)), dtype=np.float64))
-        planes = {"image": gray, **({} if mask is None else {"mask": _array(mask)})}
-        planes.update({name: _array(relevance) for name, relevance in maps.items()})
+        planes = {IMAGE_FILE: gray, **({} if mask is None else {MASK_FILE: _array(mask)})}
+        planes.update({map_file(*split_key(key)): _array(relevance) for key, relevance in maps.items()})
         for name, values in planes.items():
             place = to_affine_nd(3, scale_affine(gray.shape, values.shape))
-            nib.save(nib.Nifti1Image(values.astype(np.float32), frame @ place), folder / f"{name}.nii.gz")
+            nib.save(nib.Nifti1Image(values.astype(np.float32), frame @ place), folder / name)
         text = json.dumps({**(info or {}), "class_names": self.class_names}, indent=4)
-        (folder / "case.json").write_text(text + "\n", encoding="utf-8")
+        (folder / CASE_FILE).write_text(text + "\n", encoding="utf-8")
 
 
 def _array(x: torch.Tensor) -> np.ndarray:

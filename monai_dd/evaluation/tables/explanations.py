@@ -8,17 +8,17 @@
 # WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
 # See the License for the specific language governing permissions and
 # limitations under the License.
-"""Tables of explanations, with the numbers that the paper prints beside ours."""
+"""Tables of explanations, with the numbers that the paper prints next to ours."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from monai_dd.evaluation.explanations.reader import NETWORK
 from monai_dd.evaluation.explanations.summary import Measured, Row
 from monai_dd.evaluation.names import sort_levels
 from monai_dd.evaluation.published import BRATS, FDG, Published, published_number
+from monai_dd.evaluation.schema import NETWORK
 from monai_dd.utils.checks import check_option
 
 __all__ = ["TABLES", "Cell", "Column", "Line", "Table", "explanation_table"]
@@ -57,7 +57,7 @@ class Line:
 
 @dataclass(frozen=True)
 class Table:
-    """A table as data; the module ``table_formats`` writes it."""
+    """A table as data; the module ``tables.formats`` writes it."""
 
     name: str
     title: str
@@ -138,7 +138,7 @@ TABLES: Mapping[str, _Plan] = {
 
 
 def explanation_table(name: str, rows: Sequence[Row], paper: bool = True) -> Table:
-    """Table ``name`` of :data:`TABLES` with the rows that have values for it; ``paper`` sets its numbers beside ours.
+    """Table ``name`` of :data:`TABLES` with the rows that have values for it; ``paper`` sets its numbers next to ours.
 
     Metrics without values of ours are left out, and a column of the paper where none of our rows corresponds to its;
     the table has no lines when no row has a value for it.

@@ -61,7 +61,7 @@ def _texts(table: Table) -> list[list[str]]:
 
 
 def _images(column: Column, cell: Mapping[int, Measured]) -> list[int]:
-    """Numbers of images behind a cell; a number of parameters has none."""
+    """Numbers of images of a cell; a number of parameters has none."""
     return [] if column.metric == "parameters" else [m.images for m in cell.values()]
 
 
@@ -119,7 +119,7 @@ def to_latex(tables: Sequence[Table]) -> str:
 
 
 def to_csv(tables: Sequence[Table]) -> str:
-    """One line for each of our numbers, with the printed one behind it; means in full precision."""
+    """One line for each of our numbers, followed by the printed one; means in full precision."""
     stream = io.StringIO()
     writer = csv.writer(stream, lineterminator="\n")
     writer.writerow(CSV_COLUMNS)

@@ -12,21 +12,20 @@
 
 from __future__ import annotations
 
-import csv
 import math
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 
 import numpy as np
 
-__all__ = ["COLUMNS", "format_table", "mean_and_sd", "read_runs", "summarize_runs"]
+from monai_dd.evaluation.runs import Runs
 
-Runs = dict[str, dict[str, list[float]]]
+__all__ = ["COLUMNS", "format_table", "mean_and_sd", "summarize_runs"]
+
 # title of a column and the metric in it
 COLUMNS: Mapping[str, str] = {
     "balanced accuracy": "balanced_accuracy",
     "AUC": "auc",
-    "AUC, tumor blanked": "auc_blanked",
+    "AUC, tumor masked out": "auc_masked_out",
     "AUROC": "auroc",
     "AUROC under attack": "robust_auroc",
     "pixel mAP, fine": "pixel_ap_fine",
@@ -47,35 +46,6 @@ COLUMNS: Mapping[str, str] = {
     "entropy, fine": "entropy_fine",
     "entropy, coarse": "entropy_coarse",
 }
-
-
-def read_runs(path: str | Path) -> Runs:
-    """Read ``variant, seed, metric, value`` as the values of each variant's metrics, one a seed.
-
-    Metrics lose the prefix ``val_``.
-
-    Raises:
-        ValueError: one line when the file or one of the columns is not there, or a line has no number.
-    """
-    path = Path(path)
-    if not path.is_file():
-        raise ValueError(f"runs: expected a CSV file, {path.name} is not there")
-    runs: Runs = {}
-    with open(path, newline="", encoding="utf-8") as file:
-        reader = csv.DictReader(file)
-        missing = {"variant", "seed", "metric", "value"} - set(reader.fieldnames or [])
-        if missing:
-            raise ValueError(
-                f"{path.name}: expected the columns variant, seed, metric, value; missing {sorted(missing)}"
-            )
-        for line in reader:
-            try:
-                row, metric, value = line["variant"], line["metric"].removeprefix("val_"), float(line["value"])
-            except (AttributeError, TypeError, ValueError):
-                where = f"{path.name}, line {reader.line_num}"
-                raise ValueError(f"{where}: expected a variant, a seed, a metric and a number") from None
-            runs.setdefault(row, {}).setdefault(metric, []).append(value)
-    return runs
 
 
 def summarize_runs(runs: Runs, columns: Mapping[str, str] = COLUMNS, scale: float = 100.0) -> list[list[str]]:

@@ -44,7 +44,7 @@ def perturb_logits(
     ``ascending``. An image that is the one of the fraction before, because the pixels removed since held the fill
     already (the background, say), is not run again, nor is a second image of which nothing is left: the network is in
     evaluation mode, where an image's logits do not depend on the batch. Not more than ``batch_size`` images are in
-    memory besides those given.
+    memory in addition to those given.
 
     Args:
         network: classifier that gives logits ``(B, K)``, alone or as ``logits`` in a dictionary, on the device of the

@@ -77,7 +77,7 @@ class TestLoad(InFolder):
         with self.assertRaisesRegex(ValueError, message):
             load_datalist(self.file, split, self.root)
 
-    @parameterized.expand([("{", "expected JSON, datalist.json is none"), ("[]", "expected the split")])
+    @parameterized.expand([("{", "expected JSON, got datalist.json"), ("[]", "expected the split")])
     def test_no_data_list(self, content, message):
         self.file.write_text(content)
         with self.assertRaisesRegex(ValueError, message):

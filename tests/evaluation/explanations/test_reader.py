@@ -8,7 +8,7 @@
 # WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
 # See the License for the specific language governing permissions and
 # limitations under the License.
-"""Tests of reading what studies wrote."""
+"""Tests of reading what evaluations wrote."""
 
 from __future__ import annotations
 
@@ -21,7 +21,8 @@ from pathlib import Path
 import numpy as np
 from parameterized import parameterized
 
-from monai_dd.evaluation.explanations.reader import Key, find_files, read_explanations
+from monai_dd.evaluation.explanations.reader import Key, read_explanations
+from monai_dd.evaluation.files import find_files
 from tests.evaluation.files import HEADER, write_csv
 
 LINES = [
@@ -74,17 +75,17 @@ class TestRead(unittest.TestCase):
             read_explanations([self.folder])
         self.assertEqual(len(read_explanations([self.folder / "a", self.folder / "c"])), 1)
 
-    def test_files_of_one_run_of_two_sections(self):
+    def test_files_of_one_run_of_two_splits(self):
         for name, seed in (("test", 0), ("validation", 0), ("other", 1)):
             write_csv(self.folder / name, [(*LINES[0][:6], seed)]).with_suffix(".json").write_text(
                 json.dumps({"split": "validation" if name == "validation" else "test"})
             )
         self.assertEqual(len(read_explanations([self.folder / "test", self.folder / "other"])), 2)
-        message = "^runs: expected explanations of one section of the data list for variant 'exact', seed 0, got "
+        message = "^runs: expected explanations of one split of the data list for variant 'exact', seed 0, got "
         with self.assertRaisesRegex(ValueError, f"{message}'test' and 'validation'; name the folders of one of them$"):
             read_explanations([self.folder])
         (self.folder / "other" / "explanations.json").write_text("[")
-        with self.assertRaisesRegex(ValueError, "explanations.json: expected the settings of a study, as JSON$"):
+        with self.assertRaisesRegex(ValueError, "explanations.json: expected the settings of an evaluation, as JSON$"):
             read_explanations([self.folder / "other"])
 
     def test_columns_in_any_order_and_a_byte_order_mark(self):

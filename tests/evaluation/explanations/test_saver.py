@@ -8,7 +8,7 @@
 # WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
 # See the License for the specific language governing permissions and
 # limitations under the License.
-"""Tests of a study of explanations: what it writes, and how it goes on."""
+"""Tests of explanations that are saved: what is written, and how it goes on."""
 
 from __future__ import annotations
 
@@ -60,7 +60,7 @@ class _Stop(Exception):
     pass
 
 
-class TestExplanationStudy(unittest.TestCase):
+class TestExplanationSaver(unittest.TestCase):
     def setUp(self):
         folder = tempfile.TemporaryDirectory()
         self.addCleanup(folder.cleanup)
@@ -77,7 +77,7 @@ class TestExplanationStudy(unittest.TestCase):
 
         return {"attention/fine": attention, "hirescam/coarse": counted, "random": RandomControl()}
 
-    def run_study(self, items=None, batch_size=2, folder="out", measures=None, **options):
+    def run_saver(self, items=None, batch_size=2, folder="out", measures=None, **options):
         items = _items() if items is None else items
         measures = [LocalizationMeasure()] if measures is None else measures
         post = [FlattenSubKeysd("pred"), CopyItemsd("logits", names="pred"), Activationsd("pred", softmax=True)]
@@ -85,13 +85,13 @@ class TestExplanationStudy(unittest.TestCase):
             post.append(CopyItemsd("mask", names="region"))
         options = {"variant": "unconstrained", "seed": 3, **options}
         explainers = options.pop("explainers", self.explainers)
-        study = ExplanationSaver(self.root / folder, self.network, explainers, measures, **options)
+        saver = ExplanationSaver(self.root / folder, self.network, explainers, measures, **options)
         SupervisedEvaluator(
             device=torch.device("cpu"),
             val_data_loader=DataLoader(Dataset(items), batch_size=batch_size),
             network=self.network,
             postprocessing=Compose(post),
-            val_handlers=[study],
+            val_handlers=[saver],
         ).run()
         return self.read(folder)
 
@@ -110,7 +110,7 @@ class TestExplanationStudy(unittest.TestCase):
             np.testing.assert_allclose(others[key], value, atol=1e-4, err_msg=str(key))
 
     def test_every_explainer_and_metric_on_every_image(self):
-        values = self.run_study()
+        values = self.run_saver()
         items = _items()
         image, mask = (torch.stack([torch.as_tensor(i[key]) for i in items]) for key in ("image", "mask"))
         logits = self.network.eval()(image)["logits"]
@@ -129,10 +129,10 @@ class TestExplanationStudy(unittest.TestCase):
         self.assertEqual(values, {("", "network", "", "parameters"): parameters})
 
     def test_the_size_of_batches_does_not_matter(self):
-        self.assert_same(self.run_study(batch_size=5), self.run_study(batch_size=1, folder="single"))
+        self.assert_same(self.run_saver(batch_size=5), self.run_saver(batch_size=1, folder="single"))
 
-    def test_a_stopped_study_goes_on(self):
-        whole = self.run_study(folder="whole")
+    def test_a_stopped_evaluation_goes_on(self):
+        whole = self.run_saver(folder="whole")
         explainers = self.explainers()
 
         def stop_at_the_second_batch():
@@ -145,16 +145,16 @@ class TestExplanationStudy(unittest.TestCase):
 
         self.calls = 0
         with self.assertRaises(_Stop):
-            self.run_study(explainers=stop_at_the_second_batch)
+            self.run_saver(explainers=stop_at_the_second_batch)
         self.assertFalse((self.root / "out" / "explanations.csv").exists())
         (part,) = (self.root / "out").glob("explanations.part*.csv")
         part.write_text(part.read_text()[:-9])  # the process was killed while it wrote
         self.calls = 0
-        self.assert_same(self.run_study(), whole)
+        self.assert_same(self.run_saver(), whole)
         self.assertEqual(self.calls, 2)  # of five images: the cut one, and the fifth
         self.assertFalse(list((self.root / "out").glob("explanations.part*.csv")))
         self.calls = 0
-        self.assert_same(self.run_study(), whole)
+        self.assert_same(self.run_saver(), whole)
         self.assertEqual(self.calls, 0)
 
     @parameterized.expand(["a", "a,hi", "a,hirescam,coarse,mass"])
@@ -166,34 +166,34 @@ class TestExplanationStudy(unittest.TestCase):
         results = ExplanationWriter(self.root, {"variant": "exact", "seed": 0})
         self.assertEqual(results.done - {("a", "random", "image")}, set())
 
-    def test_another_section_is_refused(self):
-        self.run_study(settings={"split": "validation", "image_size": [16, 16]})
-        self.run_study(settings={"split": "validation", "image_size": [16, 16]})
+    def test_another_split_is_refused(self):
+        self.run_saver(settings={"split": "validation", "image_size": [16, 16]})
+        self.run_saver(settings={"split": "validation", "image_size": [16, 16]})
         with self.assertRaisesRegex(ValueError, "another split .validation, now test.; choose another folder$"):
-            self.run_study(settings={"split": "test", "image_size": [16, 16]})
+            self.run_saver(settings={"split": "test", "image_size": [16, 16]})
 
     def test_another_explainer_comes_to_the_same_file(self):
-        self.run_study(explainers=lambda: {"random": RandomControl()})
-        self.assert_same(self.run_study(), self.run_study(folder="whole"))
+        self.run_saver(explainers=lambda: {"random": RandomControl()})
+        self.assert_same(self.run_saver(), self.run_saver(folder="whole"))
 
     def test_other_weights_are_refused(self):
-        self.run_study()
+        self.run_saver()
         with torch.no_grad():
             next(self.network.parameters()).add_(1)
         with self.assertRaisesRegex(ValueError, "^output_dir: 'out' has explanations of another weights"):
-            self.run_study()
+            self.run_saver()
         with self.assertRaisesRegex(ValueError, "^output_dir: 'out' has explanations of another seed"):
-            self.run_study(seed=4)
+            self.run_saver(seed=4)
 
     def test_perturbation_deletion_insertion(self):
-        judge = _network("baseline")
-        measure = PerturbationMeasure(judge, self.network, num_fractions=5, batch_size=3)
-        values = self.run_study(measures=[measure], explain_class=1)
+        classifier = _network("baseline")
+        measure = PerturbationMeasure(classifier, self.network, num_fractions=5, batch_size=3)
+        values = self.run_saver(measures=[measure], explain_class=1)
         items = _items()
         image = torch.stack([torch.as_tensor(item["image"]) for item in items])
         relevance = HiResCAM(self.network, "block4")(image, 1)
         fractions = [0, 0.25, 0.5, 0.75, 1]
-        kept = perturb_logits(judge, image, relevance, fractions)
+        kept = perturb_logits(classifier, image, relevance, fractions)
         removed = perturb_logits(self.network, image, relevance, fractions, order="descending")
         deletion = compute_deletion_auc(removed, fractions, torch.ones(5, dtype=torch.long))
         for i, item in enumerate(items):
@@ -212,7 +212,7 @@ class TestExplanationStudy(unittest.TestCase):
         def explainers():
             return {"hirescam/coarse": HiResCAM(self.network, "block4"), "random": RandomControl()}
 
-        values = self.run_study(measures=[RandomizationMeasure(cascade)], explainers=explainers, explain_class=0)
+        values = self.run_saver(measures=[RandomizationMeasure(cascade)], explainers=explainers, explain_class=0)
         image = torch.as_tensor(_items()[0]["image"])[None]
         first, copies = HiResCAM(self.network, "block4")(image, 0), cascade()
         self.assertGreater(len(copies), 3)
@@ -224,7 +224,7 @@ class TestExplanationStudy(unittest.TestCase):
 
     def test_maps_of_the_first_cases_with_a_mask(self):
         names = ["healthy", "ill"]
-        self.run_study(maps=CaseMaps(self.root / "maps", 3, names, image_range=(-1, 1)), explain_class=1)
+        self.run_saver(maps=CaseMaps(self.root / "maps", 3, names, image_range=(-1, 1)), explain_class=1)
         folders = sorted((self.root / "maps").iterdir())
         self.assertEqual([folder.name for folder in folders], ["case_0000", "case_0001", "case_0002"])
         said = [json.loads((folder / "case.json").read_text()) for folder in folders]
@@ -244,24 +244,24 @@ class TestExplanationStudy(unittest.TestCase):
         np.testing.assert_allclose(fine.affine @ [3, 3, 0, 1], AFFINE.numpy() @ [13.5, 13.5, 0, 1])
 
     def test_data_without_masks(self):
-        values = self.run_study(_items(masks=False), maps=CaseMaps(self.root / "maps", 1))
+        values = self.run_saver(_items(masks=False), maps=CaseMaps(self.root / "maps", 1))
         self.assertEqual({key[3] for key in values}, {"label", "predicted", "parameters"})
         self.assertFalse((self.root / "maps" / "case_0000" / "mask.nii.gz").exists())
 
     def test_masks_none_of_which_is_positive(self):
         items = [{**item, "mask": torch.zeros(1, 16, 16)} for item in _items()]
         with self.assertRaisesRegex(ValueError, "^region: expected images with a positive mask, got none among 5$"):
-            self.run_study(items)
+            self.run_saver(items)
 
     def test_masks_of_another_size(self):
         items = [{**item, "mask": torch.ones(1, 8, 8)} for item in _items()]
         message = r"^region: expected masks of the image's size, \(16, 16\), got \(8, 8\)$"
         with self.assertRaisesRegex(ValueError, message):
-            self.run_study(items)
+            self.run_saver(items)
 
     def test_a_class_that_is_none(self):
         with self.assertRaisesRegex(ValueError, "^explain_class: expected 0 to 2, got 3$"):
-            self.run_study(explain_class=3)
+            self.run_saver(explain_class=3)
 
     def test_each_image_is_explained_for_its_own_label(self):
         cam, asked = HiResCAM(self.network, "block4"), []
@@ -272,7 +272,7 @@ class TestExplanationStudy(unittest.TestCase):
             }
 
         items = _items()
-        values = self.run_study(items, explainers=explainers, explain_class="label")
+        values = self.run_saver(items, explainers=explainers, explain_class="label")
         self.assertEqual(asked, [0, 1, 0, 1, 0])
         predicted = [values[(item["case"], "network", "", "predicted")] for item in items]
         self.assertNotEqual(predicted, asked, "the prediction must be another to tell them apart")
@@ -282,14 +282,14 @@ class TestExplanationStudy(unittest.TestCase):
             np.testing.assert_allclose(values[(item["case"], "hirescam", "coarse", "pixel_ap")], number, atol=1e-6)
 
     def test_of_several_labels_nothing_is_predicted(self):
-        values = self.run_study(multi_label=True, explain_class="label", maps=CaseMaps(self.root / "maps", 1))
+        values = self.run_saver(multi_label=True, explain_class="label", maps=CaseMaps(self.root / "maps", 1))
         self.assertEqual({key[3] for key in values if key[1] == "network"}, {"label", "parameters"})
         self.assertNotIn("predicted", json.loads((self.root / "maps" / "case_0000" / "case.json").read_text()))
 
     def test_labels_and_predictions_do_not_share_a_file(self):
-        self.run_study()
+        self.run_saver()
         with self.assertRaisesRegex(ValueError, "^output_dir: 'out' has explanations of another class"):
-            self.run_study(explain_class="label")
+            self.run_saver(explain_class="label")
 
     def test_masks_of_several_channels_unite(self):
         together = _items()
@@ -297,7 +297,7 @@ class TestExplanationStudy(unittest.TestCase):
         for item in apart:
             item["mask"][2, :8] = item["mask"][0, :8]  # a part of it moves to another channel
             item["mask"][0, :8] = 0
-        self.assert_same(self.run_study(apart), self.run_study(together, folder="together"))
+        self.assert_same(self.run_saver(apart), self.run_saver(together, folder="together"))
 
     @parameterized.expand(["labels", "true", ""])
     def test_a_class_by_another_word(self, word):
@@ -310,16 +310,16 @@ class TestExplanationStudy(unittest.TestCase):
             return {"broken": lambda image, class_idx: torch.full((len(image), 1, 4, 4), torch.nan)}
 
         with self.assertRaisesRegex(ValueError, "^map of broken: expected finite numbers, got 32 NaN or infinite$"):
-            self.run_study(explainers=broken)
+            self.run_saver(explainers=broken)
 
     @parameterized.expand(["case", "label"])
     def test_items_without_what_is_needed(self, key):
         items = [{k: v for k, v in item.items() if k != key} for item in _items()]
         with self.assertRaisesRegex(ValueError, f"^ExplanationSaver: expected '{key}' in every item"):
-            self.run_study(items)
+            self.run_saver(items)
 
 
-class TestStudyResults(unittest.TestCase):
+class TestExplanationWriter(unittest.TestCase):
     def test_a_file_of_other_columns(self):
         with tempfile.TemporaryDirectory() as folder:
             (Path(folder) / "explanations.csv").write_text("image,value\n1,2\n")

@@ -22,7 +22,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from sklearn.metrics import balanced_accuracy_score
 
-from monai_dd.evaluation.explanations.reader import NETWORK, Key, Run, read_explanations
+from monai_dd.evaluation.explanations.reader import Key, Run, read_explanations
 from monai_dd.evaluation.explanations.summary import (
     Measured,
     Row,
@@ -30,6 +30,7 @@ from monai_dd.evaluation.explanations.summary import (
     select_rows,
     summarize_explanations,
 )
+from monai_dd.evaluation.schema import NETWORK
 from tests.evaluation.files import write_csv
 
 AUC = Key("attention", "fine", "perturbation_auc")

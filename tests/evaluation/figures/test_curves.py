@@ -81,7 +81,7 @@ class TestFigures(unittest.TestCase):
         self.assertEqual(fine.lines[1].get_color(), coarse.lines[0].get_color())
         self.assertNotEqual(fine.lines[0].get_color(), coarse.lines[0].get_color())
 
-    def test_legend_lies_beside_the_panels(self):
+    def test_legend_lies_next_to_the_panels(self):
         """Nothing overlaps, with names as long as they come and more rows than a column of the legend holds."""
         figure = perturbation_figure([_row(f"unconstrained_gated_number_{i}") for i in range(30)])
         canvas = FigureCanvasAgg(figure)

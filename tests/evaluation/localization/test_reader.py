@@ -54,8 +54,8 @@ class TestRead(unittest.TestCase):
             ([_with(seed="inf")], "line 2: seed: expected a whole number, got 'inf'"),
             ([LINE, LINE], "line 3: expected one value of a method, class and threshold in a run, there is another"),
             ([LINE, _with(iou_threshold="0.2", images="9")], "line 3: images: expected 8 as before, got 9"),
-            ([LINE[:-1]], "line 2: expected as many fields as columns"),
-            ([(*LINE, "more")], "line 2: expected as many fields as columns"),
+            ([LINE[:-1]], "line 2: expected 7 fields, got 6"),
+            ([(*LINE, "more")], "line 2: expected 7 fields, got 8"),
         ]
     )
     def test_bad_lines(self, lines, message):
@@ -72,7 +72,7 @@ class TestRead(unittest.TestCase):
         with self.assertRaisesRegex(ValueError, "^runs: expected values, the files have none$"):
             read_localization([path])
         path.write_bytes(b"\xff\xfe\x00")
-        with self.assertRaisesRegex(ValueError, ": expected a CSV file in UTF-8$"):
+        with self.assertRaisesRegex(ValueError, ": expected a text in UTF-8$"):
             read_localization([path])
         with self.assertRaisesRegex(ValueError, "^runs: expected files or folders, 'nowhere' is not there$"):
             read_localization(["nowhere"])

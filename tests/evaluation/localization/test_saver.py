@@ -47,7 +47,7 @@ def _items(count=14, seed=0):
     return items
 
 
-class TestBoxLocalizationStudy(unittest.TestCase):
+class TestLocalizationSaver(unittest.TestCase):
     def setUp(self):
         folder = tempfile.TemporaryDirectory()
         self.addCleanup(folder.cleanup)
@@ -64,14 +64,14 @@ class TestBoxLocalizationStudy(unittest.TestCase):
 
         return {"cam": counted, "gradcam/fine": made["gradcam/fine"]}
 
-    def run_study(self, items=None, batch_size=4, folder="out", **options):
+    def run_saver(self, items=None, batch_size=4, folder="out", **options):
         options = {"class_names": NAMES, "variant": "baseline", "seed": 2, "iou_thresholds": THRESHOLDS, **options}
-        study = LocalizationSaver(self.root / folder, options.pop("explainers", self.explainers), **options)
+        saver = LocalizationSaver(self.root / folder, options.pop("explainers", self.explainers), **options)
         evaluator = SupervisedEvaluator(
             device=torch.device("cpu"),
             val_data_loader=DataLoader(Dataset(_items() if items is None else items), batch_size=batch_size),
             network=self.network,
-            val_handlers=[study],
+            val_handlers=[saver],
         )
         evaluator.run()
         return evaluator.state.metrics
@@ -84,7 +84,7 @@ class TestBoxLocalizationStudy(unittest.TestCase):
         return compute_box_localization(compute_box_iou(maps, mask), THRESHOLDS)
 
     def test_file_and_metrics_have_the_numbers_of_the_metric(self):
-        metrics = self.run_study()
+        metrics = self.run_saver()
         self.assertEqual(self.seen, 13 + 8)  # pairs of an image and a class that have a box, and no others
         run = read_localization([self.root])[0]
         self.assertEqual((run.variant, run.seed), ("baseline", 2))
@@ -105,16 +105,16 @@ class TestBoxLocalizationStudy(unittest.TestCase):
             )
 
     def test_neither_batches_nor_another_run_matter(self):
-        self.run_study()
+        self.run_saver()
         text = (self.root / "out" / "localization.csv").read_text(encoding="utf-8")
         for batch_size in (1, 14):
-            self.run_study(list(reversed(_items())), batch_size)
+            self.run_saver(list(reversed(_items())), batch_size)
             self.assertEqual((self.root / "out" / "localization.csv").read_text(encoding="utf-8"), text)
         self.assertEqual([path.name for path in (self.root / "out").iterdir()], ["localization.csv"])
 
     def test_maps_of_the_first_boxes_of_each_class(self):
         items = _items()
-        self.run_study(maps=CaseMaps(self.root / "maps", 8, NAMES, image_range=(-3, 3)), maps_per_class=2)
+        self.run_saver(maps=CaseMaps(self.root / "maps", 8, NAMES, image_range=(-3, 3)), maps_per_class=2)
         cases = read_cases([self.root / "maps"], seed=2)
         self.assertEqual([case.class_name(case.label) for case in cases], ["Mass", "Mass", "Nodule", "Nodule"])
         self.assertEqual({m.explainer for m in cases[0].maps}, {"cam", "gradcam"})
@@ -140,19 +140,19 @@ class TestBoxLocalizationStudy(unittest.TestCase):
             ([{**i, "boxes": 0 * i["boxes"]} for i in items], "boxes: expected images with boxes, got none among 14$"),
         ):
             with self.assertRaisesRegex(ValueError, f"^{line}"):
-                self.run_study(changed, folder="refused")
+                self.run_saver(changed, folder="refused")
         self.assertFalse((self.root / "refused").exists())
-        self.run_study()
+        self.run_saver()
         with self.assertRaisesRegex(ValueError, "^output_dir: 'out' has results of another variant or seed"):
-            self.run_study(variant="robust")
+            self.run_saver(variant="robust")
         with self.assertRaisesRegex(ValueError, "^folds: expected 2 or more, got 1$"):
-            self.run_study(folds=1)
+            self.run_saver(folds=1)
         maps = CaseMaps(self.root / "maps", 8, NAMES)
         with self.assertRaisesRegex(ValueError, "^LocalizationSaver: expected 'case' in every item"):
-            self.run_study([{k: v for k, v in i.items() if k != "case"} for i in items], maps=maps)
+            self.run_saver([{k: v for k, v in i.items() if k != "case"} for i in items], maps=maps)
 
     def test_a_class_with_too_few_images(self):
-        metrics = self.run_study(_items(5))
+        metrics = self.run_saver(_items(5))
         self.assertTrue(math.isnan(metrics["localization_cam_Mass_T0.1"]))
         self.assertTrue(math.isnan(metrics["localization_cam_mean_T0.1"]))
         self.assertTrue(all(math.isnan(value) for value in read_localization([self.root])[0].accuracy.values()))

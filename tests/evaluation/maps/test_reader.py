@@ -94,12 +94,12 @@ class TestCases(_WithFolder):
             read_cases([self.folder])
         self._case("one", {})
         with self.assertRaisesRegex(
-            ValueError, "^maps: expected <explainer>_<level>.nii.gz beside case.json, found none$"
+            ValueError, "^maps: expected <explainer>_<level>.nii.gz next to case.json, found none$"
         ):
             read_cases([self.folder])
         folder = self._case("one")
         (folder / "image.nii.gz").unlink()
-        with self.assertRaisesRegex(ValueError, "expected image.nii.gz beside case.json, found none$"):
+        with self.assertRaisesRegex(ValueError, "expected image.nii.gz next to case.json, found none$"):
             read_cases([self.folder])
         missing = r"missing \['image', 'seed', 'variant'\]$"
         for text, message in (("{", "expected JSON in UTF-8$"), ("{}", missing), ("[]", missing), ("3", missing)):

@@ -157,7 +157,7 @@ class TestFormats(unittest.TestCase):
         lines = list(csv.DictReader(io.StringIO(to_csv([explanation_table(name, ROWS) for name in ("1", "2", "3")]))))
         cells = {(line["table"], line["row"], line["level"], line["metric"]): line for line in lines}
         self.assertEqual(len(cells), 4 + 4 + 2)
-        self.assertEqual(len(lines), len(cells) + 1)  # a number of parameters has two of the paper beside it
+        self.assertEqual(len(lines), len(cells) + 1)  # a number of parameters has two of the paper next to it
         dual = cells["1", "dual_gated", "fine", "perturbation_auc"]
         self.assertAlmostEqual(float(dual["mean"]), 55, places=4)
         self.assertAlmostEqual(float(dual["sd"]), 50**0.5, places=4)
