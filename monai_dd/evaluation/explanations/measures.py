@@ -89,9 +89,9 @@ class PerturbationMeasure:
     """What is left of a prediction as the pixels of an image go, in the order of a map.
 
     ``perturbation_*`` is 1 where ``evaluation_classifier`` still predicts the label when that share of the pixels, the
-    least important ones, is gone, and ``perturbation_auc`` the area below (Ron et al. 2022, Table 1). ``deletion_auc`` and
-    ``insertion_auc`` (Petsiuk et al. 2018) are areas below the probability that ``network`` gives to the explained
-    class as the most important pixels go, and as they alone come.
+    least important ones, is gone, and ``perturbation_auc`` the area below (Ron et al. 2022, Table 1).
+    ``deletion_auc`` and ``insertion_auc`` (Petsiuk et al. 2018) are areas below the probability that ``network`` gives
+    to the explained class as the most important pixels are removed, and as they are added.
 
     Args:
         evaluation_classifier: one classifier for the maps of all networks: the baseline.

@@ -22,7 +22,6 @@ import numpy as np
 from parameterized import parameterized
 
 from monai_dd.evaluation.explanations.reader import Key, read_explanations
-from monai_dd.evaluation.files import find_files
 from tests.evaluation.files import HEADER, write_csv
 
 LINES = [
@@ -149,11 +148,6 @@ class TestRead(unittest.TestCase):
         path.write_bytes(",".join(HEADER).encode() + b"\n\xff\xfe,a")
         with self.assertRaisesRegex(ValueError, "explanations.csv: expected a text in UTF-8$"):
             read_explanations([path])
-
-    def test_find_files_by_name(self):
-        write_csv(self.folder, [])
-        (self.folder / "case.json").write_text("{}")
-        self.assertEqual([path.name for path in find_files([self.folder], "case.json")], ["case.json"])
 
 
 if __name__ == "__main__":

@@ -319,27 +319,5 @@ class TestExplanationSaver(unittest.TestCase):
             self.run_saver(items)
 
 
-class TestExplanationWriter(unittest.TestCase):
-    def test_a_file_of_other_columns(self):
-        with tempfile.TemporaryDirectory() as folder:
-            (Path(folder) / "explanations.csv").write_text("image,value\n1,2\n")
-            with self.assertRaisesRegex(ValueError, "^explanations.csv: expected the columns "):
-                ExplanationWriter(folder, {"variant": "exact", "seed": 0})
-
-    def test_parts_of_several_processes(self):
-        with tempfile.TemporaryDirectory() as folder:
-            settings = {"variant": "exact", "seed": 0}
-            results = ExplanationWriter(folder, settings)
-            results.write("1", "gradcam", "fine", {"a": 1, "b": 2})
-            results.part = Path(folder) / "explanations.part1.csv"
-            results.write("2", "gradcam", "fine", {"a": 3})
-            results.write("1", "gradcam", "fine", {"a": 1, "b": 2})  # an image that two processes were given
-            lines = results.merge().read_text().splitlines()
-            self.assertEqual(len(lines), 4)
-            self.assertEqual(
-                ExplanationWriter(folder, settings).done, {("1", "gradcam", "fine"), ("2", "gradcam", "fine")}
-            )
-
-
 if __name__ == "__main__":
     unittest.main()
