@@ -18,12 +18,12 @@ from monai_dd.evaluation.schema import IMAGE_LEVEL, NETWORK
 
 __all__ = ["EXPLAINERS", "in_paper_protocol", "row_name", "row_order", "sort_levels"]
 
-# controls, and what explains a network from outside
+# controls and attributions
 _OTHERS = (
     *("random", "gaussian", "smoothed_intensity", "saliency", "gradient_x_input", "integrated_gradients", "deeplift"),
     *("lrp", "occlusion", "gradcam", "hirescam", "cam", "vit_rollout"),
 )
-_OWN = ("vit_attention", "attention", "patch_attention", NETWORK)  # what networks say themselves
+_OWN = ("vit_attention", "attention", "patch_attention", NETWORK)  # explanations that a network gives itself
 _PROGRAM = ("consistent", "cvx")  # the convex program on their maps, in closed form and solved
 EXPLAINERS = (*_OTHERS, *_OWN, *_PROGRAM)
 _VARIANTS = (
@@ -61,7 +61,7 @@ def row_name(variant: str, explainer: str) -> str:
 
 
 def row_order(variant: str, explainer: str) -> tuple:
-    """Key that sorts rows: what explains networks from outside, then what they say themselves, by the variants' order.
+    """Key that sorts rows: controls and attributions first, then the networks' own attention, by the variants' order.
 
     Names that are not known come last in their part, by the alphabet.
     """
@@ -74,7 +74,7 @@ def row_order(variant: str, explainer: str) -> tuple:
 
 
 def in_paper_protocol(variant: str, explainer: str) -> bool:
-    """Whether the paper compares such a row: explanations of the baseline, and what other networks say themselves.
+    """Whether the paper compares such a row: explanations of the baseline, and the own attention of other networks.
 
     It solves the program for one network, ``unconstrained_gated``.
     """

@@ -15,7 +15,7 @@ Medical Images. ICML 2022: Table 1, Table 2, and Table 3 of the appendix. Cells 
 (M) for numbers of parameters; standard deviations are over five runs. Block 3 is the level ``fine``, 4 is ``coarse``.
 
 The areas of Table 1 lie below 33.3, which is the area of a constant prediction with three classes: the paper's area is
-normalized in a way that it does not say. Compare the order of the rows rather than the numbers.
+normalized in a way that it does not state. Compare the order of the rows rather than the numbers.
 """
 
 from __future__ import annotations

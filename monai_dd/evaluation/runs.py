@@ -112,7 +112,9 @@ def run_variants(
     names = {"train", *evaluate, *overlays, *(name for spec in specs for name in (spec.variant, *spec.extra))}
     absent = sorted(name for name in names if not (root / "configs" / f"{name}.json").is_file())
     if absent:
-        raise ValueError(f"expected configurations of the bundle {root.name!r}, these are not there: {absent}")
+        raise ValueError(
+            f"variants, overlays: expected configurations of the bundle {root.name!r}, {absent} are not there"
+        )
     steps = [(seed, spec) for seed in seeds for spec in specs]
     for seed, spec in tqdm(steps, desc="runs", unit="run", disable=not progress):
         models, folder = out / f"seed{seed}" / "models", out / f"seed{seed}" / spec.name
@@ -128,26 +130,26 @@ def run_variants(
 
 
 def _bundle_run(root: Path, names: Sequence[str], flags: Sequence[str], models: Path, folder: Path) -> None:
-    """Run configurations, unless ``folder/done.txt`` says that the same command has been run to its end.
+    """Run configurations, unless ``folder/done.txt`` has the same command, which then has been run to its end.
 
-    ``folder/command.txt`` says what has been begun there: another command does not go on with it.
+    ``folder/command.txt`` has the command that has been begun there: another one does not go on with it.
     """
     log, begun, done = folder / "log.txt", folder / "command.txt", folder / "done.txt"
-    said = " ".join([*names, *flags])
+    command = " ".join([*names, *flags])
     for file in (done, begun):
-        if file.is_file() and file.read_text(encoding="utf-8") != said:
+        if file.is_file() and file.read_text(encoding="utf-8") != command:
             where = os.path.relpath(folder)
             raise ValueError(f"{where} was made by another command, see its {file.name}; choose another output_dir")
     if done.is_file():
         return
     folder.mkdir(parents=True, exist_ok=True)
-    begun.write_text(said, encoding="utf-8")
+    begun.write_text(command, encoding="utf-8")
     files = repr([str(root / "configs" / f"{name}.json") for name in names])
     folders = ["--bundle_root", str(root), "--ckpt_dir", str(models), "--output_dir", str(folder)]
     status = _execute(["-m", "monai.bundle", "run", "--config_file", files, *folders, *flags], log)
     if status != 0:
         raise ValueError(f"{' + '.join(names)} ended with exit status {status}; its log is {os.path.relpath(log)}")
-    done.write_text(said, encoding="utf-8")
+    done.write_text(command, encoding="utf-8")
 
 
 def _execute(arguments: Sequence[str], log: Path) -> int:

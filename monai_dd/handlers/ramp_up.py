@@ -37,5 +37,5 @@ def gaussian_ramp_up(epoch: float, epochs: int, steepness: float = 1.0) -> float
         [0.37, 0.78, 1.0, 1.0]
     """
     if epoch < 0 or epochs < 1:
-        raise ValueError(f"expected epoch 0 or more and epochs 1 or more, got {epoch} and {epochs}")
+        raise ValueError(f"epoch, epochs: expected 0 or more and 1 or more, got {epoch} and {epochs}")
     return math.exp(-steepness * (1 - min(epoch / epochs, 1.0)) ** 2)

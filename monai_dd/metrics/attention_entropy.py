@@ -8,7 +8,7 @@
 # WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
 # See the License for the specific language governing permissions and
 # limitations under the License.
-"""How much of the image an attention map lets through."""
+"""How concentrated an attention map is."""
 
 from __future__ import annotations
 
@@ -26,8 +26,8 @@ _MOST_OFF = 0.05  # of the logarithm of a map's sum; that of probabilities hande
 def compute_attention_entropy(log_mu: torch.Tensor) -> torch.Tensor:
     r"""Entropy of an attention map relative to that of the uniform one, for each sample.
 
-    :math:`-\sum_i \mu_i \log \mu_i / \log n` with :math:`n` cells (Shannon 1948): 1 is uniform attention, which
-    restricts nothing, and 0 attention to a single cell.
+    :math:`-\sum_i \mu_i \log \mu_i / \log n` with :math:`n` cells (Shannon 1948): 1 is uniform attention and
+    0 attention to a single cell.
 
     Args:
         log_mu: log-probabilities ``(B, 1, *S)``.

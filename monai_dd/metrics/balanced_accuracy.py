@@ -28,14 +28,14 @@ def compute_balanced_accuracy(y_pred: torch.Tensor, y: torch.Tensor) -> float:
         y: classes ``(B,)`` or ``(B, 1)``.
 
     Returns:
-        number between 0 and 1; not-a-number when there is no sample.
+        number between 0 and 1; NaN when there is no sample.
 
     Raises:
         ValueError: for other shapes, or classes outside ``0 .. K - 1``.
     """
     target = y.reshape(-1).cpu().long()
     if y_pred.dim() != 2 or target.shape[0] != y_pred.shape[0]:
-        raise ValueError(f"expected y_pred (B, K) and y (B,), got {tuple(y_pred.shape)} and {tuple(y.shape)}")
+        raise ValueError(f"y_pred, y: expected (B, K) and (B,), got {tuple(y_pred.shape)} and {tuple(y.shape)}")
     if target.numel() == 0:
         return float("nan")
     if int(target.min()) < 0 or int(target.max()) >= y_pred.shape[1]:

@@ -43,7 +43,7 @@ def compute_box_iou(relevance: torch.Tensor, mask: torch.Tensor) -> torch.Tensor
         mask: what is in the boxes of the class ``(B, K, *M)``, positive inside.
 
     Returns:
-        tensor of shape ``(B, K, 256)``, float32; not-a-number where an image has no box of a class. The maps of such
+        tensor of shape ``(B, K, 256)``, float32; NaN where an image has no box of a class. The maps of such
         pairs are not read.
 
     Raises:
@@ -52,7 +52,7 @@ def compute_box_iou(relevance: torch.Tensor, mask: torch.Tensor) -> torch.Tensor
     axes = relevance.dim() - 2
     if axes not in _MODES or mask.dim() != axes + 2 or relevance.shape[:2] != mask.shape[:2]:
         raise ValueError(
-            f"expected relevance (B, K, *S) and mask (B, K, *M), got {tuple(relevance.shape)} and {tuple(mask.shape)}"
+            f"relevance, mask: expected (B, K, *S) and (B, K, *M), got {tuple(relevance.shape)} and {tuple(mask.shape)}"
         )
     relevance = relevance.as_subclass(torch.Tensor)
     inside = (mask.as_subclass(torch.Tensor) > 0).to(relevance.device)
@@ -98,19 +98,19 @@ def compute_box_localization(
     The paper chooses by "localization performance". ``accuracy`` takes this as the accuracy at each :math:`T`: a
     threshold for each class and :math:`T`, where equal ones are told apart by the mean intersection over union, then
     by the lower threshold. ``mean_iou`` takes one threshold for each class, the best by that mean: every :math:`T` is
-    asked of the same pixels, and where images are few, chance decides less.
+    measured with the same pixels, and where images are few, chance decides less.
 
     The order of the images does not matter: they are sorted by their values before the seed divides them.
 
     Args:
-        iou: ``(N, K, 256)`` of :func:`compute_box_iou`, not-a-number for images without a box of the class.
+        iou: ``(N, K, 256)`` of :func:`compute_box_iou`, NaN for images without a box of the class.
         iou_thresholds: values of :math:`T`, each from 0 to less than 1.
         folds: parts, 2 or more.
         select: ``accuracy`` or ``mean_iou``.
         seed: of the division.
 
     Returns:
-        tensor of shape ``(K, len(iou_thresholds))``, float64 on the CPU; not-a-number for classes with fewer images
+        tensor of shape ``(K, len(iou_thresholds))``, float64 on the CPU; NaN for classes with fewer images
         than folds.
 
     Raises:
@@ -190,7 +190,7 @@ class BoxLocalizationMetric(EpochMetric):
         return compute_box_iou(y_pred, y)
 
     def aggregate(self) -> torch.Tensor:
-        """Return the accuracies ``(K, len(iou_thresholds))``; not-a-number for classes with fewer images than folds."""
+        """Return the accuracies ``(K, len(iou_thresholds))``; NaN for classes with fewer images than folds."""
         return compute_box_localization(self.get_buffer(), self.iou_thresholds, **self.options)
 
     def count_images(self) -> torch.Tensor:

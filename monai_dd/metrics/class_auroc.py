@@ -25,17 +25,17 @@ def compute_class_auroc(y_pred: torch.Tensor, y: torch.Tensor) -> torch.Tensor:
     """Area under the ROC curve of each class over the images, scikit-learn's.
 
     MONAI's ``compute_roc_auc`` gives the same numbers, image by image in Python, and its mean over the classes is
-    not-a-number as soon as one class lacks positive images; its handler reports the first class alone.
+    NaN as soon as one class lacks positive images; its handler reports the first class alone.
 
     Args:
         y_pred: scores ``(B, K)``, higher for the label; logits or probabilities.
         y: zeros and ones ``(B, K)``.
 
     Returns:
-        tensor of shape ``(K,)``, float64 on the CPU; not-a-number for classes that all images have, or none.
+        tensor of shape ``(K,)``, float64 on the CPU; NaN for classes that all images have, or none.
 
     Raises:
-        ValueError: for other shapes or labels, or scores that are not-a-number.
+        ValueError: for other shapes or labels, or scores that are NaN.
     """
     scores, labels = _read(y_pred, y)
     areas = np.full(labels.shape[1], np.nan)
@@ -49,13 +49,13 @@ def _read(y_pred: torch.Tensor, y: torch.Tensor) -> tuple[np.ndarray, np.ndarray
     """Scores and labels ``(B, K)`` for scikit-learn, in float64 and as whole numbers.
 
     Raises:
-        ValueError: for other shapes or labels, or scores that are not-a-number.
+        ValueError: for other shapes or labels, or scores that are NaN.
     """
     if y_pred.dim() != 2 or y.shape != y_pred.shape:
-        raise ValueError(f"expected y_pred (B, K) and y (B, K), got {tuple(y_pred.shape)} and {tuple(y.shape)}")
+        raise ValueError(f"y_pred, y: expected (B, K), got {tuple(y_pred.shape)} and {tuple(y.shape)}")
     scores, labels = y_pred.detach().cpu().double().numpy(), y.detach().cpu().numpy()
     if np.isnan(scores).any():
-        raise ValueError(f"y_pred: expected numbers, got {int(np.isnan(scores).sum())} not-a-number")
+        raise ValueError(f"y_pred: expected numbers, got {int(np.isnan(scores).sum())} NaN")
     if not np.isin(labels, (0, 1)).all():
         raise ValueError("y: expected zeros and ones, got other values")
     return scores, labels.astype(int)

@@ -8,7 +8,7 @@
 # WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
 # See the License for the specific language governing permissions and
 # limitations under the License.
-"""How the probability of a class falls and rises as the most important pixels go and come."""
+"""Probability of a class as the most important pixels are removed and added."""
 
 from __future__ import annotations
 

@@ -41,11 +41,11 @@ def compute_localization(
         ``pixel_ap``, ``iou_<quantile>`` for each quantile, ``rank``, ``pointing`` and ``mass``: the values of
         :func:`~monai_dd.metrics.compute_pixel_average_precision`, :func:`~monai_dd.metrics.compute_quantile_iou`,
         :func:`~monai_dd.metrics.compute_relevance_rank_accuracy`, :func:`~monai_dd.metrics.compute_pointing_game` and
-        :func:`~monai_dd.metrics.compute_relevance_mass_accuracy`, each ``(B,)``; not-a-number where the mask is empty.
+        :func:`~monai_dd.metrics.compute_relevance_mass_accuracy`, each ``(B,)``; NaN where the mask is empty.
 
     Raises:
         ValueError: for other quantiles, when the batches or numbers of axes differ, or the relevance holds
-            not-a-number.
+            NaN.
     """
     hits = order_mask(relevance, mask, seed)
     overlaps = zip(quantiles, top_iou(hits, quantiles).unbind(1), strict=True)

@@ -15,7 +15,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import torch
-from monai.data.box_utils import box_iou
 
 from monai_dd.metrics.patch_selection import select_patches
 from monai_dd.metrics.utils.epoch import EpochMetric
@@ -95,7 +94,7 @@ def compute_patch_box_iou(
         xi: see :func:`~monai_dd.metrics.select_patches`.
 
     Returns:
-        tensor of shape ``(B,)``; 0 where no patch is selected, not-a-number where the mask is empty.
+        tensor of shape ``(B,)``; 0 where no patch is selected, NaN where the mask is empty.
 
     Raises:
         ValueError: for other shapes, weights that are not finite, or when such patches do not make the grid of the
@@ -103,13 +102,18 @@ def compute_patch_box_iou(
     """
     if weights.dim() != mask.dim() or weights.shape[:2] != mask.shape[:2]:
         raise ValueError(
-            f"expected weights (B, 1, *G) and mask (B, 1, *S), got {tuple(weights.shape)} and {tuple(mask.shape)}"
+            f"weights, mask: expected (B, 1, *G) and (B, 1, *S), got {tuple(weights.shape)} and {tuple(mask.shape)}"
         )
     check_finite("weights", weights)
     patch_shares(mask[:1], weights.shape[2:], kernel, stride, padding)  # refuses patches that do not fit
     found = selected_boxes(weights, mask.shape[2:], kernel, stride, padding, xi)
     true = mask_boxes(mask).to(found.device)
-    return torch.where(true.any(1), box_iou(found, true).diagonal(), torch.nan)
+    axes = found.shape[1] // 2  # MONAI's box_iou takes no boxes of one axis, and all pairs of a batch
+    low = torch.maximum(found[:, :axes], true[:, :axes])
+    high = torch.minimum(found[:, axes:], true[:, axes:])
+    both = (high - low).clamp(min=0).prod(1)
+    areas = [(box[:, axes:] - box[:, :axes]).prod(1) for box in (found, true)]
+    return torch.where(areas[1] > 0, both / (areas[0] + areas[1] - both), torch.nan)
 
 
 class PatchLocalizationMetric(EpochMetric):
@@ -152,7 +156,7 @@ class PatchLocalizationMetric(EpochMetric):
         return compute_patch_box_iou(y_pred, y, **self.options)
 
     def aggregate(self) -> float:
-        """Return the share over the images with a mask; not-a-number when there is none."""
+        """Return the share over the images with a mask; NaN when there is none."""
         iou = self.get_buffer()
         iou = iou[~iou.isnan()]
         return float((iou > self.min_iou).float().mean())

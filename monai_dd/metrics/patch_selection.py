@@ -86,7 +86,7 @@ def count_patches(
     """
     if weights.dim() != mask.dim() or weights.shape[:2] != mask.shape[:2]:
         raise ValueError(
-            f"expected weights (B, 1, *G) and mask (B, 1, *S), got {tuple(weights.shape)} and {tuple(mask.shape)}"
+            f"weights, mask: expected (B, 1, *G) and (B, 1, *S), got {tuple(weights.shape)} and {tuple(mask.shape)}"
         )
     check_finite("weights", weights)
     selected = select_patches(weights, xi).flatten(1)
@@ -117,7 +117,7 @@ def compute_patch_selection(
         xi: see :func:`select_patches`.
 
     Returns:
-        tensor of shape ``(B, 3)``; not-a-number where no patch is inside (there is none that could be found), and the
+        tensor of shape ``(B, 3)``; NaN where no patch is inside (there is none that could be found), and the
         precision also where no patch is selected.
 
     Raises:
@@ -171,6 +171,6 @@ class PatchSelectionMetric(EpochMetric):
         return count_patches(y_pred, y, **self.options)
 
     def aggregate(self) -> float:
-        """Return the measure over all patches; not-a-number when there is none that could be found, or selected."""
+        """Return the measure over all patches; NaN when there is none that could be found, or selected."""
         counts = self.get_buffer()
         return float(_score(counts[counts[:, 2] > 0].sum(0))[MEASURES.index(self.measure)])

@@ -8,7 +8,7 @@
 # WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
 # See the License for the specific language governing permissions and
 # limitations under the License.
-"""How long a network stays right as an image loses its pixels."""
+"""Whether a prediction is right as the pixels of an image are removed."""
 
 from __future__ import annotations
 

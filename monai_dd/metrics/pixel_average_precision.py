@@ -23,9 +23,9 @@ __all__ = ["PixelAveragePrecisionMetric", "average_precision", "compute_pixel_av
 def compute_pixel_average_precision(relevance: torch.Tensor, mask: torch.Tensor, seed: int = 0) -> torch.Tensor:
     r"""Average precision of the pixels of a mask under the order of a map, for each sample (Ron et al. 2022, Table 2).
 
-    :math:`\frac{1}{P} \sum_{k \,:\, y_k = 1} \frac{1}{k} \sum_{j \le k} y_j`, where :math:`y_k` says whether the pixel
+    :math:`\frac{1}{P} \sum_{k \,:\, y_k = 1} \frac{1}{k} \sum_{j \le k} y_j`, where :math:`y_k` is 1 when the pixel
     of the :math:`k`-th highest value is one of the :math:`P` inside: the precision at each pixel found, averaged.
-    A map that says nothing scores about the share of the mask, a perfect one 1. Only the order of the values counts.
+    A constant map scores about the share of the mask, a perfect one 1. Only the order of the values counts.
 
     Equal values are ordered at random. The result depends on the seed and the sample alone, not on the batch.
 
@@ -35,7 +35,7 @@ def compute_pixel_average_precision(relevance: torch.Tensor, mask: torch.Tensor,
         seed: of the order among equal values.
 
     Returns:
-        tensor of shape ``(B,)``; not-a-number where the mask is empty.
+        tensor of shape ``(B,)``; NaN where the mask is empty.
 
     Raises:
         ValueError: when the batches or numbers of axes differ, or the relevance is not finite.
@@ -50,7 +50,7 @@ def average_precision(hits: torch.Tensor) -> torch.Tensor:
         hits: ``(B, N)``, whether each cell is inside, the one with the highest value first.
 
     Returns:
-        tensor of shape ``(B,)``; not-a-number where no cell is inside.
+        tensor of shape ``(B,)``; NaN where no cell is inside.
     """
     ranks = torch.arange(1, hits.shape[1] + 1, device=hits.device)
     precision = hits.cumsum(1, dtype=torch.int32) / ranks  # counted in whole numbers, exact for any size
@@ -77,5 +77,5 @@ class PixelAveragePrecisionMetric(EpochMetric):
         return compute_pixel_average_precision(y_pred, y, self.seed)
 
     def aggregate(self) -> float:
-        """Return the mean over samples with a mask; not-a-number when there is none."""
+        """Return the mean over samples with a mask; NaN when there is none."""
         return float(self.get_buffer().nanmean())

@@ -31,7 +31,7 @@ def compute_pointing_game(relevance: torch.Tensor, mask: torch.Tensor) -> torch.
         mask: ``(B, 1, *M)``, positive inside.
 
     Returns:
-        tensor of shape ``(B,)``, 1 for a hit and 0 for a miss; not-a-number where the mask is empty.
+        tensor of shape ``(B,)``, 1 for a hit and 0 for a miss; NaN where the mask is empty.
 
     Raises:
         ValueError: when the batches or numbers of axes differ, or the relevance is not finite.
@@ -55,5 +55,5 @@ class PointingGameMetric(EpochMetric):
         return compute_pointing_game(y_pred, y)
 
     def aggregate(self) -> float:
-        """Return the mean over samples with a mask; not-a-number when there is none."""
+        """Return the mean over samples with a mask; NaN when there is none."""
         return float(self.get_buffer().nanmean())

@@ -40,11 +40,11 @@ def compute_quantile_iou(
         seed: of the order among equal values.
 
     Returns:
-        tensor of shape ``(B, Q)``; not-a-number where the mask is empty.
+        tensor of shape ``(B, Q)``; NaN where the mask is empty.
 
     Raises:
         ValueError: for other quantiles, when the batches or numbers of axes differ, or the relevance holds
-            not-a-number.
+            NaN.
     """
     return top_iou(order_mask(relevance, mask, seed), quantiles)
 
@@ -57,7 +57,7 @@ def top_iou(hits: torch.Tensor, quantiles: Sequence[float]) -> torch.Tensor:
         quantiles: ``Q`` numbers, see :func:`compute_quantile_iou`.
 
     Returns:
-        tensor of shape ``(B, Q)``; not-a-number where no cell is inside.
+        tensor of shape ``(B, Q)``; NaN where no cell is inside.
 
     Raises:
         ValueError: for other quantiles.

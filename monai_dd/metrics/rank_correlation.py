@@ -31,14 +31,14 @@ def compute_rank_correlation(first: torch.Tensor, second: torch.Tensor) -> torch
         second: map ``(B, 1, *T)``; both are brought to the larger size along each axis by nearest neighbor.
 
     Returns:
-        tensor of shape ``(B,)``, from -1 to 1; not-a-number where a map is constant.
+        tensor of shape ``(B,)``, from -1 to 1; NaN where a map is constant.
 
     Raises:
         ValueError: when the batches or numbers of axes differ, or a map is not finite.
     """
     fits = first.dim() == second.dim() >= 3 and first.shape[:2] == second.shape[:2] == (len(first), 1)
     if not fits:
-        raise ValueError(f"expected two maps (B, 1, *S), got {tuple(first.shape)} and {tuple(second.shape)}")
+        raise ValueError(f"first, second: expected maps (B, 1, *S), got {tuple(first.shape)} and {tuple(second.shape)}")
     for name, x in (("first", first), ("second", second)):
         check_finite(name, x)
     size = torch.Size(max(sizes) for sizes in zip(first.shape[2:], second.shape[2:], strict=True))

@@ -28,7 +28,7 @@ def compute_relevance_mass_accuracy(relevance: torch.Tensor, mask: torch.Tensor)
         mask: ``(B, 1, *M)``, positive inside.
 
     Returns:
-        tensor of shape ``(B,)``; not-a-number where the mask is empty or nothing is relevant.
+        tensor of shape ``(B,)``; NaN where the mask is empty or nothing is relevant.
 
     Raises:
         ValueError: when the batches or numbers of axes differ, or the relevance is not finite.
@@ -52,5 +52,5 @@ class RelevanceMassAccuracyMetric(EpochMetric):
         return compute_relevance_mass_accuracy(y_pred, y)
 
     def aggregate(self) -> float:
-        """Return the mean over samples with a mask; not-a-number when there is none."""
+        """Return the mean over samples with a mask; NaN when there is none."""
         return float(self.get_buffer().nanmean())

@@ -30,7 +30,7 @@ def compute_relevance_rank_accuracy(relevance: torch.Tensor, mask: torch.Tensor,
         seed: of the order among equal values.
 
     Returns:
-        tensor of shape ``(B,)``; not-a-number where the mask is empty.
+        tensor of shape ``(B,)``; NaN where the mask is empty.
 
     Raises:
         ValueError: when the batches or numbers of axes differ, or the relevance is not finite.
@@ -45,7 +45,7 @@ def rank_accuracy(hits: torch.Tensor) -> torch.Tensor:
         hits: ``(B, N)``, whether each cell is inside, the one with the highest value first.
 
     Returns:
-        tensor of shape ``(B,)``; not-a-number where no cell is inside.
+        tensor of shape ``(B,)``; NaN where no cell is inside.
     """
     inside = hits.sum(1)
     first = torch.arange(hits.shape[1], device=hits.device) < inside[:, None]

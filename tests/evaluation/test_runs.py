@@ -153,7 +153,10 @@ class TestRuns(InBundle):
     def test_refusals(self):
         status, _, err = self._main("--variants", "variant_x")
         self.assertEqual(status, 2)
-        self.assertIn("error: expected configurations of the bundle 'bundle', these are not there: ['variant_x']", err)
+        self.assertIn(
+            "error: variants, overlays: expected configurations of the bundle 'bundle', ['variant_x'] are not there",
+            err,
+        )
         status, _, err = self._main("--variants", "variant_b:variant_a", "--seeds", "0")
         self.assertEqual(status, 2)
         self.assertIn("error: variant_b: expected the weights a.pt of seed 0; train that one first", err)

@@ -39,7 +39,7 @@ class TestFunction(unittest.TestCase):
 
     @parameterized.expand([(-1, 80), (0, 0)])
     def test_bad_input(self, epoch, epochs):
-        with self.assertRaisesRegex(ValueError, f"^expected epoch [^\n]*got {epoch} and {epochs}$"):
+        with self.assertRaisesRegex(ValueError, f"^epoch, epochs: expected [^\n]*got {epoch} and {epochs}$"):
             gaussian_ramp_up(epoch, epochs)
 
 

@@ -148,7 +148,9 @@ class TestIoU(unittest.TestCase):
             (relevance[0], mask[0, :, 0]),
             (mask[..., 0], mask),
         ):
-            with self.assertRaisesRegex(ValueError, r"^expected relevance \(B, K, \*S\) and mask [^\n]*$"):
+            with self.assertRaisesRegex(
+                ValueError, r"^relevance, mask: expected \(B, K, \*S\) and \(B, K, \*M\), got [^\n]*$"
+            ):
                 compute_box_iou(*pair)
         relevance[0, 0, 0, 0] = math.inf
         with self.assertRaisesRegex(ValueError, "^relevance: expected finite numbers, got 1 NaN or infinite$"):

@@ -91,7 +91,7 @@ class TestDeletionInsertion(unittest.TestCase):
     def test_bad_input(self, _name, function):
         for classes, message in (
             (torch.tensor([0, 1, 2, 3, 0]), "^class_idx: expected classes 0 to 2, got 0 to 3$"),
-            (torch.tensor([0, 1]), "^expected logits [^\n]* and class_idx [^\n]*, got [^\n]*$"),
+            (torch.tensor([0, 1]), "^logits, class_idx: expected [^\n]*, got [^\n]*$"),
         ):
             with self.assertRaisesRegex(ValueError, message):
                 function(_draw(), FRACTIONS, classes)
@@ -99,7 +99,7 @@ class TestDeletionInsertion(unittest.TestCase):
             function(_draw(), [0.1, 0.25, 0.5, 0.75, 1])
         with self.assertRaisesRegex(ValueError, "^curve: expected [^\n]*, got [^\n]*$"):
             function(_draw(), [0, 1])
-        with self.assertRaisesRegex(ValueError, "^expected logits [^\n]*$"):
+        with self.assertRaisesRegex(ValueError, "^logits, class_idx: expected [^\n]*$"):
             function(torch.zeros(4, 3), [0, 1])
         with self.assertRaisesRegex(ValueError, "^fractions: expected [^\n]*$"):
             function(torch.zeros(4, 2, 3), [0, 0])

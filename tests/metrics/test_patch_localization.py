@@ -82,7 +82,9 @@ class TestIoU(unittest.TestCase):
         weights, mask = draw(GRID)
         with self.assertRaisesRegex(ValueError, "^weights: expected finite numbers, got [0-9]+ NaN or infinite$"):
             compute_patch_box_iou(weights * torch.nan, mask, *GRID[2:])
-        with self.assertRaisesRegex(ValueError, r"^expected weights \(B, 1, \*G\)[^\n]*$"):
+        with self.assertRaisesRegex(
+            ValueError, r"^weights, mask: expected \(B, 1, \*G\) and \(B, 1, \*S\), got [^\n]*$"
+        ):
             compute_patch_box_iou(weights[:2], mask, *GRID[2:])
         with self.assertRaisesRegex(ValueError, "^kernel, stride, padding: expected [^\n]*$"):
             compute_patch_box_iou(weights, mask, 9, 4)

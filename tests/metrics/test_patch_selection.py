@@ -91,7 +91,9 @@ class TestPatchSelection(unittest.TestCase):
 
     def test_bad_input(self):
         weights, mask = draw(GRID)
-        with self.assertRaisesRegex(ValueError, r"^expected weights \(B, 1, \*G\)[^\n]*$"):
+        with self.assertRaisesRegex(
+            ValueError, r"^weights, mask: expected \(B, 1, \*G\) and \(B, 1, \*S\), got [^\n]*$"
+        ):
             count_patches(weights[:2], mask, *GRID[2:])
         with self.assertRaisesRegex(ValueError, "^weights: expected finite numbers, got 36 NaN or infinite$"):
             count_patches(weights * torch.nan, mask, *GRID[2:])

@@ -38,7 +38,7 @@ class TestCurve(unittest.TestCase):
 
     @parameterized.expand([("batch", torch.zeros(4)), ("high", torch.full((11,), 3)), ("low", torch.full((11,), -1))])
     def test_bad_labels(self, _name, label):
-        with self.assertRaisesRegex(ValueError, "^[^\n]*label[^\n]*expected|^expected [^\n]*label[^\n]*, got [^\n]*$"):
+        with self.assertRaisesRegex(ValueError, "^(logits, )?label: expected [^\n]*, got [^\n]*$"):
             compute_perturbation_curve(_draw()[0], label)
 
     def test_label_out_of_range_is_named(self):
@@ -46,7 +46,7 @@ class TestCurve(unittest.TestCase):
             compute_perturbation_curve(_draw(4)[0], torch.tensor([0, 1, 3, 2]))
 
     def test_logits_of_another_shape(self):
-        with self.assertRaisesRegex(ValueError, "^expected logits [^\n]*, got [^\n]*$"):
+        with self.assertRaisesRegex(ValueError, "^logits, label: expected [^\n]*, got [^\n]*$"):
             compute_perturbation_curve(torch.zeros(4, 3), torch.zeros(4))
 
 

@@ -65,7 +65,7 @@ class TestRankCorrelation(unittest.TestCase):
 
     @parameterized.expand([((2, 1, 4, 4), (3, 1, 4, 4)), ((2, 1, 4, 4), (2, 1, 4)), ((2, 2, 4, 4), (2, 2, 4, 4))])
     def test_bad_shapes(self, first, second):
-        with self.assertRaisesRegex(ValueError, "^expected two maps [^\n]*, got [^\n]*$"):
+        with self.assertRaisesRegex(ValueError, "^first, second: expected maps [^\n]*, got [^\n]*$"):
             compute_rank_correlation(torch.zeros(first), torch.zeros(second))
 
     def test_not_a_number(self):

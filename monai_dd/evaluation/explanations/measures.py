@@ -52,7 +52,7 @@ class Measure(Protocol):
     """What gives numbers for maps."""
 
     def settings(self) -> dict[str, Any]:
-        """Return what the numbers depend on, by name; asked when the weights are there."""
+        """Return what the numbers depend on, by name; called when the weights are loaded."""
 
     def __call__(self, batch: ExplainedBatch, relevance: torch.Tensor, key: str) -> dict[str, torch.Tensor]:
         """Return names and values ``(B,)``, NaN where an image has none.
@@ -86,7 +86,7 @@ class LocalizationMeasure:
 
 
 class PerturbationMeasure:
-    """What is left of a prediction as the pixels of an image go, in the order of a map.
+    """Predictions as the pixels of an image are removed in the order of a map.
 
     ``perturbation_*`` is 1 where ``evaluation_classifier`` still predicts the label when that share of the pixels, the
     least important ones, is gone, and ``perturbation_auc`` the area below (Ron et al. 2022, Table 1).
@@ -97,9 +97,9 @@ class PerturbationMeasure:
         evaluation_classifier: one classifier for the maps of all networks: the baseline.
         network: the classifier that is explained.
         num_fractions: shares of pixels from 0 to 1, evenly spaced.
-        fill: value of a pixel that is gone.
+        fill: value of a removed pixel.
         batch_size: images that go through a network at once.
-        deletion: measure deletion and insertion, too.
+        deletion: measure deletion and insertion as well.
         seed: of the order among equal values.
 
     Raises:

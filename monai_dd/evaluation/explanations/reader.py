@@ -77,7 +77,7 @@ class Run:
         return iter(self._values)
 
     def add(self, key: Key, image: str, value: float) -> None:
-        """Append the value of an image; what every file of a run says again of the network is taken once."""
+        """Append the value of an image; rows of the network that several files of a run have are taken once."""
         number = self._numbers.setdefault(image, len(self._numbers))
         if key.explainer == NETWORK:
             if (key, number, value) in self._network:
@@ -109,7 +109,7 @@ def read_explanations(paths: Iterable[str | Path]) -> list[Run]:
 
     Returns:
         runs in the order in which they were met; files of the same variant and seed are one run, and each of them may
-        say the same of its network again.
+        repeat the rows of its network.
 
     Raises:
         ValueError: one line for paths that are not there, columns that are missing, lines that are cut off, values

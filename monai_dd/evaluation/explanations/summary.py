@@ -41,7 +41,7 @@ class Row:
 
     Attributes:
         variant: such as ``exact``.
-        explainer: such as ``attention``; ``network`` for what is said of the network itself.
+        explainer: such as ``attention``; ``network`` for values of the network itself.
         measured: level and metric, then seed.
     """
 
@@ -84,9 +84,9 @@ def summarize_explanations(run: Run) -> dict[Key, Measured]:
     label, predicted = (Key(NETWORK, "", metric) for metric in ("label", "predicted"))
     summary = {key: _mean_over_images(run, key) for key in run if key not in (label, predicted)}
     if label in run and predicted in run:
-        truth, said = run.by_image(label), run.by_image(predicted)
-        known = ~np.isnan(truth) & ~np.isnan(said)
-        right = (truth == said)[known].astype(float)
+        truth, found = run.by_image(label), run.by_image(predicted)
+        known = ~np.isnan(truth) & ~np.isnan(found)
+        right = (truth == found)[known].astype(float)
         count = int(known.sum())
         summary[Key(NETWORK, "", "accuracy")] = Measured(_mean(right), count)
         summary[Key(NETWORK, "", "balanced_accuracy")] = Measured(_mean_of_classes(right, truth[known]), count)
@@ -150,7 +150,7 @@ def select_rows(
         rows: of :func:`explanation_rows`.
         variants: names.
         explainers: names.
-        paper_protocol: leave out what GradCAM and its like say of other networks than the baseline.
+        paper_protocol: leave out attributions, such as GradCAM, of other networks than the baseline.
 
     Raises:
         ValueError: for a name that no row has.

@@ -66,8 +66,8 @@ def map_figure(
 ) -> Figure:
     """Image and overlays of all explainers, with the contour of the mask; maps in their own resolution.
 
-    A map of one level only stands in the rows of all levels, with the name of its level below. What a network
-    predicted stands below where it is not the label. Maps are placed over the whole image. The proportions of a pixel
+    A map of one level is shown in the rows of all levels, with the name of its level below. The predicted
+    class is named below where it is not the label. Maps are placed over the whole image. The proportions of a pixel
     are those of the image's affine, and the rows of an array go down. Of a 3D image the slice of the third axis with
     most of the mask is shown, without a mask the middle one.
 

@@ -89,7 +89,7 @@ def read_cases(
         variants: these only, all by default.
         explainers: these only, all by default.
         cases: these only, all by default: names of folders, such as ``case_0003``, or identifiers of images.
-        paper_protocol: leave out what GradCAM and its like say of other networks than the baseline.
+        paper_protocol: leave out attributions, such as GradCAM, of other networks than the baseline.
 
     Raises:
         ValueError: one line for folders without maps, files that cannot be read, two maps of one name and image, or

@@ -93,7 +93,7 @@ class CaseMaps:
             maps: explainer and level as in ``gradcam/fine``, a name alone for a map of the image's own resolution, and
                 maps ``(1, *s)``.
             mask: ``(1, *S)``.
-            info: what ``case.json`` says with the names of the classes.
+            info: what ``case.json`` holds in addition to the names of the classes.
         """
         folder = self.output_dir / CASE_FOLDER.format(number)
         folder.mkdir(parents=True, exist_ok=True)

@@ -82,13 +82,13 @@ class _Plan:
 
 
 _UNIT = "percent; mean ± standard deviation (n - 1) over runs"
-_ONE = "a map of one resolution only stands at every level"
+_ONE = "a map of one resolution is shown at every level"
 _AREA = (
     "the printed areas lie below 33.3, that of a constant prediction with three classes: the paper normalizes them in "
-    "a way it does not say; compare the order"
+    "a way that it does not state; compare the order"
 )
 _SOURCE = "paper: Ron et al., ICML 2022, as printed"
-_BLOCKS = "the paper's block 3 stands at fine, its block 4 at coarse"
+_BLOCKS = "the paper's block 3 is the level fine, its block 4 the level coarse"
 TABLES: Mapping[str, _Plan] = {
     "1": _Plan(
         "area under the perturbation curve: balanced accuracy as pixels are removed, least important first",

@@ -8,7 +8,7 @@
 # WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
 # See the License for the specific language governing permissions and
 # limitations under the License.
-"""What a network says of images that are perturbed so as to mislead it."""
+"""Predictions of a network on adversarial images."""
 
 from __future__ import annotations
 

@@ -8,7 +8,7 @@
 # WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
 # See the License for the specific language governing permissions and
 # limitations under the License.
-"""The patches that speak for the class of their image, and the box of the object, as output of an engine."""
+"""Weights of the patches that have the class of their image, and the box of the object."""
 
 from __future__ import annotations
 

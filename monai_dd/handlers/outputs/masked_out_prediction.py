@@ -8,7 +8,7 @@
 # WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
 # See the License for the specific language governing permissions and
 # limitations under the License.
-"""What a network says of an image when the region that its label is about is blanked out."""
+"""Predictions of a network with the region that the label is about masked out."""
 
 from __future__ import annotations
 
@@ -25,11 +25,11 @@ __all__ = ["MaskedOutPrediction"]
 
 
 class MaskedOutPrediction:
-    """Predict again with the region blanked out; an ``output_transform`` for MONAI's ``ROCAUC``.
+    """Predict again with the region masked out; an ``output_transform`` for MONAI's ``ROCAUC``.
 
-    The area under the curve of these predictions tells how much of the label the surroundings of the region give away.
-    A filled region is visible itself: blank the same place in both classes (:class:`MirrorRegiond` makes such regions),
-    or the curve measures the hole. Every item counts, those without a region as they are.
+    The area under the curve of these predictions measures how much of the label can be told without the region. A
+    filled region is visible itself: mask out the same place in both classes (:class:`MirrorRegiond` makes such
+    regions), or the curve measures the hole. Every item counts, those without a region as they are.
 
     Args:
         network: classifier that gives logits ``(B, K)``, alone or as ``logits`` in a dictionary.

@@ -70,7 +70,7 @@ def check_logits(logits: torch.Tensor, label: torch.Tensor, name: str) -> torch.
     label = label.reshape(-1).to(logits.device)
     if logits.dim() != 3 or len(label) != len(logits):
         raise ValueError(
-            f"expected logits (B, F, K) and {name} (B,), got {tuple(logits.shape)} and {tuple(label.shape)}"
+            f"logits, {name}: expected (B, F, K) and (B,), got {tuple(logits.shape)} and {tuple(label.shape)}"
         )
     last = logits.shape[2] - 1
     if len(label) and not 0 <= int(label.min()) <= int(label.max()) <= last:

@@ -27,7 +27,7 @@ def argsort_descending(values: torch.Tensor) -> torch.Tensor:
     the lowest: several times as fast for rows of an image's length, and on one thread.
 
     Args:
-        values: ``(B, N)``, floating, none of them not-a-number.
+        values: ``(B, N)``, floating, none of them NaN.
 
     Returns:
         indices of the values ``(B, N)``, the highest first.

@@ -8,7 +8,7 @@
 # WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
 # See the License for the specific language governing permissions and
 # limitations under the License.
-"""What the metrics of an epoch share: values gathered batch by batch, and a clear word where there are none."""
+"""What the metrics of an epoch share: values gathered batch by batch, and an error where there are none."""
 
 from __future__ import annotations
 

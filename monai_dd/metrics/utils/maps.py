@@ -32,9 +32,7 @@ def check_maps(relevance: torch.Tensor, mask: torch.Tensor) -> None:
     """
     fits = relevance.dim() == mask.dim() >= 3 and relevance.shape[:2] == mask.shape[:2] == (mask.shape[0], 1)
     if not fits:
-        raise ValueError(
-            f"expected relevance and mask (B, 1, *S), got {tuple(relevance.shape)} and {tuple(mask.shape)}"
-        )
+        raise ValueError(f"relevance, mask: expected (B, 1, *S), got {tuple(relevance.shape)} and {tuple(mask.shape)}")
     check_finite("relevance", relevance)
 
 
@@ -82,7 +80,7 @@ def rank_cells(values: torch.Tensor, seed: int = 0) -> torch.Tensor:
     batch, the position in it or the device.
 
     Args:
-        values: ``(B, N)``, none of them not-a-number.
+        values: ``(B, N)``, none of them NaN.
         seed: of the order among equal values.
 
     Returns:

@@ -8,7 +8,7 @@
 # WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
 # See the License for the specific language governing permissions and
 # limitations under the License.
-"""What a network says of an image as its pixels are removed in the order of a map."""
+"""Logits of a network as the pixels of an image are removed in the order of a map."""
 
 from __future__ import annotations
 
@@ -87,7 +87,7 @@ def _place_in_order(image: torch.Tensor, relevance: torch.Tensor, order: str, se
     """Return how many pixels go before each one, ``(B, N)``."""
     if image.dim() < 3 or relevance.dim() != image.dim() or relevance.shape[:2] != (image.shape[0], 1):
         raise ValueError(
-            f"expected image (B, C, *spatial) and relevance (B, 1, *S), "
+            f"image, relevance: expected (B, C, *spatial) and (B, 1, *S), "
             f"got {tuple(image.shape)} and {tuple(relevance.shape)}"
         )
     check_finite("relevance", relevance)

@@ -72,7 +72,7 @@ class TestPair(unittest.TestCase):
 
     @parameterized.expand([(*metric, *shapes) for metric in METRICS for shapes in SHAPES])
     def test_bad_shapes(self, metric, _name, relevance, mask):
-        with self.assertRaisesRegex(ValueError, "^expected relevance and mask [^\n]*, got [^\n]*$"):
+        with self.assertRaisesRegex(ValueError, "^relevance, mask: expected [^\n]*, got [^\n]*$"):
             metric(torch.ones(relevance), torch.ones(mask))
 
     @parameterized.expand(METRICS)

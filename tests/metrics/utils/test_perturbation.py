@@ -156,10 +156,10 @@ class TestPerturb(unittest.TestCase):
             (
                 "batch",
                 {"relevance": torch.zeros(2, 1, 4, 4)},
-                "^expected image [^\n]* and relevance [^\n]*, got [^\n]*$",
+                "^image, relevance: expected [^\n]*, got [^\n]*$",
             ),
-            ("axes", {"relevance": torch.zeros(3, 1, 4)}, "^expected image [^\n]* and relevance [^\n]*, got [^\n]*$"),
-            ("channels", {"relevance": torch.zeros(3, 2, 4, 4)}, "^expected image [^\n]*, got [^\n]*$"),
+            ("axes", {"relevance": torch.zeros(3, 1, 4)}, "^image, relevance: expected [^\n]*, got [^\n]*$"),
+            ("channels", {"relevance": torch.zeros(3, 2, 4, 4)}, "^image, relevance: expected [^\n]*, got [^\n]*$"),
             (
                 "nan",
                 {"relevance": torch.full((3, 1, 2, 2), torch.nan)},
