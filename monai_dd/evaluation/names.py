@@ -48,6 +48,10 @@ def row_name(variant: str, explainer: str) -> str:
 
     ``cvx`` is the convex program on the maps of the unconstrained gates, and ``cvx: closed form`` the variant that has
     the same weights and solves it in closed form.
+
+    Example:
+        >>> row_name("exact", "attention"), row_name("baseline", "integrated_gradients")
+        ('exact', 'baseline: integrated gradients')
     """
     if explainer == "cvx" and variant == "unconstrained_gated":
         return "cvx"
@@ -64,6 +68,11 @@ def row_order(variant: str, explainer: str) -> tuple:
     """Key that sorts rows: controls and attributions first, then the networks' own attention, by the variants' order.
 
     Names that are not known come last in their part, by the alphabet.
+
+    Example:
+        >>> rows = [("exact", "attention"), ("baseline", "gradcam"), ("baseline", "random")]
+        >>> sorted(rows, key=lambda row: row_order(*row))
+        [('baseline', 'random'), ('baseline', 'gradcam'), ('exact', 'attention')]
     """
     if explainer in _OTHERS:
         place = _OTHERS.index(explainer)
@@ -77,6 +86,10 @@ def in_paper_protocol(variant: str, explainer: str) -> bool:
     """Whether the paper compares such a row: explanations of the baseline, and the own attention of other networks.
 
     It solves the program for one network, ``unconstrained_gated``.
+
+    Example:
+        >>> in_paper_protocol("baseline", "gradcam"), in_paper_protocol("exact", "gradcam")
+        (True, False)
     """
     if explainer in _PROGRAM:
         return variant == "unconstrained_gated"
@@ -84,7 +97,12 @@ def in_paper_protocol(variant: str, explainer: str) -> bool:
 
 
 def sort_levels(levels: Iterable[str]) -> list[str]:
-    """Levels from fine to coarse; ``image``, of maps of the image's resolution, only where there is no other."""
+    """Levels from fine to coarse; ``image``, of maps of the image's resolution, only where there is no other.
+
+    Example:
+        >>> sort_levels({"coarse", "level1", "fine", "image"}), sort_levels({"image"})
+        (['fine', 'level1', 'coarse'], ['image'])
+    """
     levels = set(levels)
     named = sorted(levels - {IMAGE_LEVEL}, key=lambda level: {"fine": -1, "coarse": 10**6}.get(level) or int(level[5:]))
     return named or sorted(levels)

@@ -43,6 +43,11 @@ class RunSpec:
         weights_of: variant whose weights are evaluated; this one is then not trained.
         extra: overlays that go over its evaluation only.
         options: further options of this row alone, each a name such as ``--loss#gamma`` followed by its value.
+
+    Example:
+        >>> spec = RunSpec.parse("variant_cvx:variant_unconstrained_gated+evaluate_patches")
+        >>> spec.name, spec.weights_of, spec.extra
+        ('cvx', 'variant_unconstrained_gated', ('evaluate_patches',))
     """
 
     variant: str
@@ -170,6 +175,14 @@ def collect_runs(
 
     Raises:
         ValueError: when a run has no metrics, or there is none.
+
+    Example:
+        >>> from tempfile import mkdtemp
+        >>> out = Path(mkdtemp())
+        >>> _ = write_csv(out / "seed0/exact/test/metrics.csv", ("val_auc", 0.9), [])
+        >>> print(collect_runs(out, ["exact"], split="test").read_text(), end="")
+        variant,seed,metric,value
+        exact,0,val_auc,0.9
     """
     out = Path(output_dir)
     if seeds is None:
@@ -194,6 +207,13 @@ def read_runs(path: str | Path) -> Runs:
 
     Raises:
         ValueError: one line when the file or one of the columns is not there, or a line has no number.
+
+    Example:
+        >>> from tempfile import mkdtemp
+        >>> rows = [("exact", 0, "val_auc", 0.9), ("exact", 1, "val_auc", 0.8)]
+        >>> path = write_csv(mkdtemp() + "/test_runs.csv", RUNS_COLUMNS, rows)
+        >>> read_runs(path)
+        {'exact': {'auc': [0.9, 0.8]}}
     """
     path = Path(path)
     if not path.is_file():

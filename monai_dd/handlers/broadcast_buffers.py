@@ -28,6 +28,13 @@ class BroadcastBuffers:
 
     Args:
         network: network whose buffers, the running statistics of batch normalization, are broadcast.
+
+    Example:
+        >>> from ignite.engine import Engine
+        >>> evaluator = Engine(lambda engine, batch: None)
+        >>> BroadcastBuffers(nn.BatchNorm2d(4)).attach(evaluator)
+        >>> evaluator.run([0]).iteration
+        1
     """
 
     def __init__(self, network: nn.Module) -> None:

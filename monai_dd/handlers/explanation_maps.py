@@ -31,6 +31,17 @@ class ExplanationMaps:
         explainers: name and ``explainer(image, class_idx) -> (B, 1, *S)`` of each map, see :mod:`monai_dd.explain`.
         image_key: image in ``engine.state.batch``, as the network saw it.
         class_idx: class to explain; the predicted one of each image when None.
+
+    Example:
+        >>> from monai.data import DataLoader, Dataset
+        >>> from monai.engines import SupervisedEvaluator
+        >>> from monai_dd.explain import RandomControl
+        >>> loader = DataLoader(Dataset([{"image": torch.rand(1, 8, 8)}]))
+        >>> handler = ExplanationMaps({"random": RandomControl()})
+        >>> evaluator = SupervisedEvaluator(torch.device("cpu"), loader, torch.nn.Flatten(), val_handlers=[handler])
+        >>> evaluator.run()
+        >>> evaluator.state.output[0]["random"].shape
+        torch.Size([1, 8, 8])
     """
 
     def __init__(

@@ -37,6 +37,11 @@ def compute_attention_entropy(log_mu: torch.Tensor) -> torch.Tensor:
 
     Raises:
         ValueError: for other shapes, a map of a single cell, or maps that are not log-probabilities.
+
+    Example:
+        >>> import torch
+        >>> compute_attention_entropy(torch.full((1, 1, 4, 4), 1 / 16).log())
+        tensor([1.])
     """
     if log_mu.dim() < 3 or log_mu.shape[1] != 1 or math.prod(log_mu.shape[2:]) < 2:
         raise ValueError(f"log_mu: expected (B, 1, *S) with two or more cells, got {tuple(log_mu.shape)}")
@@ -54,6 +59,13 @@ class AttentionEntropyMetric(EpochMetric):
 
     Attributes:
         better: direction in which attention restricts more.
+
+    Example:
+        >>> import torch
+        >>> metric = AttentionEntropyMetric()
+        >>> _ = metric(torch.full((2, 1, 4, 4), 1 / 16).log())
+        >>> metric.aggregate()
+        1.0
     """
 
     better = "lower"

@@ -32,6 +32,11 @@ def compute_balanced_accuracy(y_pred: torch.Tensor, y: torch.Tensor) -> float:
 
     Raises:
         ValueError: for other shapes, or classes outside ``0 .. K - 1``.
+
+    Example:
+        >>> import torch
+        >>> compute_balanced_accuracy(torch.eye(2)[[0, 0, 0, 1]], torch.tensor([0, 0, 1, 1]))
+        0.75
     """
     target = y.reshape(-1).cpu().long()
     if y_pred.dim() != 2 or target.shape[0] != y_pred.shape[0]:
@@ -51,6 +56,13 @@ class BalancedAccuracyMetric(EpochMetric):
 
     Attributes:
         better: direction in which the metric improves.
+
+    Example:
+        >>> import torch
+        >>> metric = BalancedAccuracyMetric()
+        >>> _ = metric(torch.eye(2)[[0, 0, 0, 1]], torch.tensor([0, 0, 1, 1]))
+        >>> metric.aggregate()
+        0.75
     """
 
     better = "higher"

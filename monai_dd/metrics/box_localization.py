@@ -48,6 +48,13 @@ def compute_box_iou(relevance: torch.Tensor, mask: torch.Tensor) -> torch.Tensor
 
     Raises:
         ValueError: for other shapes, or a map with a box that has not finite values.
+
+    Example:
+        >>> import torch
+        >>> mask = torch.zeros(1, 1, 4, 4)
+        >>> mask[..., :2, :2] = 1
+        >>> compute_box_iou(mask, mask)[0, 0, [0, 254, 255]]  # above 0, 254 and 255
+        tensor([1., 1., 0.])
     """
     axes = relevance.dim() - 2
     if axes not in _MODES or mask.dim() != axes + 2 or relevance.shape[:2] != mask.shape[:2]:
@@ -115,6 +122,12 @@ def compute_box_localization(
 
     Raises:
         ValueError: for other shapes or options.
+
+    Example:
+        >>> import torch
+        >>> iou = torch.full((10, 1, 256), 0.55)  # ten images with a box of the one class
+        >>> compute_box_localization(iou, iou_thresholds=(0.5, 0.6))
+        tensor([[1., 0.]], dtype=torch.float64)
     """
     _check_options(iou_thresholds, folds, select)
     if iou.dim() != 3:
@@ -170,6 +183,15 @@ class BoxLocalizationMetric(EpochMetric):
 
     Raises:
         ValueError: for other options.
+
+    Example:
+        >>> import torch
+        >>> mask = torch.zeros(5, 1, 8, 8)
+        >>> mask[..., :4, :4] = 1
+        >>> metric = BoxLocalizationMetric(iou_thresholds=(0.5,))
+        >>> _ = metric(mask, mask)
+        >>> metric.aggregate(), metric.count_images()
+        (tensor([[1.]], dtype=torch.float64), tensor([5]))
     """
 
     better = "higher"

@@ -36,6 +36,12 @@ def compute_class_auroc(y_pred: torch.Tensor, y: torch.Tensor) -> torch.Tensor:
 
     Raises:
         ValueError: for other shapes or labels, or scores that are NaN.
+
+    Example:
+        >>> import torch
+        >>> scores = torch.tensor([[0.9, 0.1], [0.2, 0.3], [0.6, 0.2]])
+        >>> compute_class_auroc(scores, torch.tensor([[1, 0], [0, 0], [1, 0]]))  # no image has the second label
+        tensor([1., nan], dtype=torch.float64)
     """
     scores, labels = _read(y_pred, y)
     areas = np.full(labels.shape[1], np.nan)
@@ -66,6 +72,13 @@ class ClassAUROCMetric(EpochMetric):
 
     Attributes:
         better: direction in which the metric improves.
+
+    Example:
+        >>> import torch
+        >>> metric = ClassAUROCMetric()
+        >>> _ = metric(torch.tensor([[0.9, 0.1], [0.2, 0.3]]), torch.eye(2))
+        >>> metric.aggregate()
+        tensor([1., 1.], dtype=torch.float64)
     """
 
     better = "higher"

@@ -35,6 +35,12 @@ def compute_consistency_gap(log_fine: torch.Tensor, log_coarse: torch.Tensor) ->
 
     Raises:
         ValueError: when the grids do not nest.
+
+    Example:
+        >>> import torch
+        >>> fine, coarse = torch.full((1, 1, 4, 4), 1 / 16), torch.tensor([[[[0.5, 0.25], [0.25, 0.0]]]])
+        >>> compute_consistency_gap(fine.log(), coarse.log())
+        tensor([0.2500])
     """
     factor = block_factor(list(log_fine.shape[2:]), list(log_coarse.shape[2:]))
     return (marginalize(log_fine.exp(), factor) - log_coarse.exp()).abs().flatten(1).sum(1) / 2
@@ -45,6 +51,13 @@ class ConsistencyGapMetric(EpochMetric):
 
     Attributes:
         better: direction in which the metric improves.
+
+    Example:
+        >>> import torch
+        >>> metric = ConsistencyGapMetric()
+        >>> _ = metric(torch.full((1, 1, 4, 4), 1 / 16).log(), torch.full((1, 1, 2, 2), 1 / 4).log())
+        >>> metric.aggregate()
+        0.0
     """
 
     better = "lower"

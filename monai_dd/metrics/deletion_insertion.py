@@ -36,6 +36,12 @@ def compute_deletion_auc(
 
     Raises:
         ValueError: for other shapes, fractions or classes, or without class when the first fraction is not 0.
+
+    Example:
+        >>> import torch
+        >>> logits = torch.tensor([[[9.0, 0.0], [0.0, 0.0], [0.0, 9.0]]])  # none, half, all removed
+        >>> compute_deletion_auc(logits, fractions=[0, 0.5, 1]).round(decimals=2)
+        tensor([0.5000])
     """
     return _probability_area(logits, fractions, class_idx)
 
@@ -59,6 +65,12 @@ def compute_insertion_auc(
 
     Raises:
         ValueError: for other shapes, fractions or classes, or without class when the first fraction is not 0.
+
+    Example:
+        >>> import torch
+        >>> logits = torch.tensor([[[9.0, 0.0], [9.0, 0.0], [0.0, 9.0]]])  # none, half, all removed
+        >>> compute_insertion_auc(logits, fractions=[0, 0.5, 1]).round(decimals=2)
+        tensor([0.7500])
     """
     return _probability_area(logits, fractions, class_idx)
 

@@ -46,6 +46,14 @@ def compute_localization(
     Raises:
         ValueError: for other quantiles, when the batches or numbers of axes differ, or the relevance holds
             NaN.
+
+    Example:
+        >>> import torch
+        >>> mask = torch.zeros(1, 1, 4, 4)
+        >>> mask[..., :2, :2] = 1
+        >>> scores = compute_localization(mask, mask, quantiles=(0.75,))
+        >>> {name: value.item() for name, value in scores.items()}
+        {'pixel_ap': 1.0, 'iou_0.75': 1.0, 'rank': 1.0, 'pointing': 1.0, 'mass': 1.0}
     """
     hits = order_mask(relevance, mask, seed)
     overlaps = zip(quantiles, top_iou(hits, quantiles).unbind(1), strict=True)

@@ -33,6 +33,13 @@ def mask_boxes(mask: torch.Tensor) -> torch.Tensor:
     Returns:
         whole numbers ``(B, 2 D)``: first pixels along each axis, then the ends (not included); zeros where the mask is
         empty.
+
+    Example:
+        >>> import torch
+        >>> mask = torch.zeros(1, 1, 6, 6)
+        >>> mask[..., 1:3, 2:5] = 1
+        >>> mask_boxes(mask)
+        tensor([[1, 2, 3, 5]])
     """
     inside = mask[:, 0].as_subclass(torch.Tensor) > 0
     axes = inside.dim() - 1
@@ -66,6 +73,12 @@ def selected_boxes(
 
     Returns:
         whole numbers ``(B, 2 D)`` as of :func:`mask_boxes`; zeros where no patch is selected.
+
+    Example:
+        >>> import torch
+        >>> weights = torch.tensor([[[[0.0, 1.0], [0.0, 0.0]]]])
+        >>> selected_boxes(weights, size=(8, 8), kernel=4, stride=4)
+        tensor([[0, 4, 4, 8]])
     """
     selected = select_patches(weights, xi).flatten(1)[..., None]
     low, high = patch_boxes(weights.shape[2:], kernel, stride, padding).to(weights.device).chunk(2, dim=1)
@@ -99,6 +112,13 @@ def compute_patch_box_iou(
     Raises:
         ValueError: for other shapes, weights that are not finite, or when such patches do not make the grid of the
             weights on an image of this size.
+
+    Example:
+        >>> import torch
+        >>> weights, mask = torch.tensor([[[[0.0, 1.0], [0.0, 0.0]]]]), torch.zeros(1, 1, 8, 8)
+        >>> mask[..., :4, 6:] = 1
+        >>> compute_patch_box_iou(weights, mask, kernel=4, stride=4)
+        tensor([0.5000])
     """
     if weights.dim() != mask.dim() or weights.shape[:2] != mask.shape[:2]:
         raise ValueError(
@@ -134,6 +154,15 @@ class PatchLocalizationMetric(EpochMetric):
 
     Raises:
         ValueError: for another ``min_iou``.
+
+    Example:
+        >>> import torch
+        >>> weights, mask = torch.tensor([[[[0.0, 1.0], [0.0, 0.0]]]]), torch.zeros(1, 1, 8, 8)
+        >>> mask[..., :4, 5:] = 1
+        >>> metric = PatchLocalizationMetric(kernel=4, stride=4)
+        >>> _ = metric(weights, mask)
+        >>> metric.aggregate()
+        1.0
     """
 
     better = "higher"

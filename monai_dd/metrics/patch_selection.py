@@ -37,6 +37,11 @@ def select_patches(weights: torch.Tensor, xi: float = 0.0) -> torch.Tensor:
     Args:
         weights: ``(B, 1, *G)`` on a grid of ``M`` patches.
         xi: 0 for loss-based attention, which has weights of zero; 0.1 in the paper for other attention.
+
+    Example:
+        >>> import torch
+        >>> select_patches(torch.tensor([[[0.0, 0.01, 0.99]]]), xi=0.1)
+        tensor([[[False, False,  True]]])
     """
     return weights.as_subclass(torch.Tensor) > xi / weights[0, 0].numel()
 
@@ -53,6 +58,11 @@ def patches_of_label(patch_logits: torch.Tensor, target: torch.Tensor, multi_lab
 
     Raises:
         ValueError: for a target of another shape.
+
+    Example:
+        >>> import torch
+        >>> patches_of_label(torch.tensor([[[2.0, -1.0], [0.0, 3.0]]]), target=torch.tensor([1]))
+        tensor([[[False,  True]]])
     """
     batch, num_classes, *grid = patch_logits.shape
     expected = (batch, num_classes) if multi_label else (batch, 1)
@@ -83,6 +93,13 @@ def count_patches(
 
     Raises:
         ValueError: see there.
+
+    Example:
+        >>> import torch
+        >>> weights, mask = torch.tensor([[[[0.5, 0.5], [0.0, 0.0]]]]), torch.zeros(1, 1, 8, 8)
+        >>> mask[..., :, :4] = 1
+        >>> count_patches(weights, mask, kernel=4, stride=4)
+        tensor([[1, 2, 2]])
     """
     if weights.dim() != mask.dim() or weights.shape[:2] != mask.shape[:2]:
         raise ValueError(
@@ -123,6 +140,13 @@ def compute_patch_selection(
     Raises:
         ValueError: for other shapes, weights that are not finite, or when such patches do not make the grid of the
             weights on an image of this size.
+
+    Example:
+        >>> import torch
+        >>> weights, mask = torch.tensor([[[[0.5, 0.5], [0.0, 0.0]]]]), torch.zeros(1, 1, 8, 8)
+        >>> mask[..., :4, :4] = 1
+        >>> compute_patch_selection(weights, mask, kernel=4, stride=4)
+        tensor([[0.5000, 1.0000, 0.6667]])
     """
     return _score(count_patches(weights, mask, kernel, stride, padding, xi))
 
@@ -151,6 +175,15 @@ class PatchSelectionMetric(EpochMetric):
 
     Raises:
         ValueError: for an unknown measure.
+
+    Example:
+        >>> import torch
+        >>> weights, mask = torch.tensor([[[[0.5, 0.5], [0.0, 0.0]]]]), torch.zeros(1, 1, 8, 8)
+        >>> mask[..., :4, :4] = 1
+        >>> metric = PatchSelectionMetric(kernel=4, stride=4, measure="precision")
+        >>> _ = metric(weights, mask)
+        >>> metric.aggregate()
+        0.5
     """
 
     better = "higher"

@@ -31,6 +31,12 @@ def compute_perturbation_curve(logits: torch.Tensor, label: torch.Tensor) -> tor
 
     Raises:
         ValueError: for other shapes, or classes outside ``0 .. K - 1``.
+
+    Example:
+        >>> import torch
+        >>> logits = torch.tensor([[[2.0, 0.0], [1.0, 0.0], [0.0, 1.0]]])  # of two classes at three fractions
+        >>> compute_perturbation_curve(logits, label=torch.tensor([0]))
+        tensor([[1., 1., 0.]])
     """
     label = check_logits(logits, label, "label")
     return (logits.argmax(2) == label[:, None]).float()

@@ -39,6 +39,12 @@ def compute_pixel_average_precision(relevance: torch.Tensor, mask: torch.Tensor,
 
     Raises:
         ValueError: when the batches or numbers of axes differ, or the relevance is not finite.
+
+    Example:
+        >>> import torch
+        >>> relevance = torch.tensor([[[[4.0, 3.0], [2.0, 1.0]]]])
+        >>> compute_pixel_average_precision(relevance, torch.tensor([[[[1, 0], [1, 0]]]]))
+        tensor([0.8333])
     """
     return average_precision(order_mask(relevance, mask, seed))
 
@@ -65,6 +71,13 @@ class PixelAveragePrecisionMetric(EpochMetric):
 
     Attributes:
         better: direction in which the metric improves.
+
+    Example:
+        >>> import torch
+        >>> metric = PixelAveragePrecisionMetric()
+        >>> _ = metric(torch.tensor([[[[4.0, 3.0], [2.0, 1.0]]]]), torch.tensor([[[[1, 1], [0, 0]]]]))
+        >>> metric.aggregate()
+        1.0
     """
 
     better = "higher"

@@ -35,6 +35,12 @@ def compute_pointing_game(relevance: torch.Tensor, mask: torch.Tensor) -> torch.
 
     Raises:
         ValueError: when the batches or numbers of axes differ, or the relevance is not finite.
+
+    Example:
+        >>> import torch
+        >>> relevance = torch.tensor([[[[4.0, 3.0], [2.0, 1.0]]]])
+        >>> compute_pointing_game(relevance, torch.tensor([[[[1, 0], [0, 0]]]]))
+        tensor([1.])
     """
     values, inside = pair_with_mask(relevance, mask)
     top = values == values.amax(1, keepdim=True)
@@ -47,6 +53,13 @@ class PointingGameMetric(EpochMetric):
 
     Attributes:
         better: direction in which the metric improves.
+
+    Example:
+        >>> import torch
+        >>> metric = PointingGameMetric()
+        >>> _ = metric(torch.tensor([[[[4.0, 3.0], [2.0, 1.0]]]]), torch.tensor([[[[0, 1], [0, 0]]]]))
+        >>> metric.aggregate()
+        0.0
     """
 
     better = "higher"

@@ -45,6 +45,13 @@ def compute_quantile_iou(
     Raises:
         ValueError: for other quantiles, when the batches or numbers of axes differ, or the relevance holds
             NaN.
+
+    Example:
+        >>> import torch
+        >>> relevance = torch.arange(10.0).reshape(1, 1, 2, 5)
+        >>> mask = torch.isin(relevance, torch.tensor([0.0, 8.0, 9.0]))  # the map's highest three are 7, 8 and 9
+        >>> compute_quantile_iou(relevance, mask, quantiles=(0.7,))
+        tensor([[0.5000]])
     """
     return top_iou(order_mask(relevance, mask, seed), quantiles)
 

@@ -35,6 +35,12 @@ def compute_rank_correlation(first: torch.Tensor, second: torch.Tensor) -> torch
 
     Raises:
         ValueError: when the batches or numbers of axes differ, or a map is not finite.
+
+    Example:
+        >>> import torch
+        >>> first = torch.tensor([[[1.0, 2.0, 3.0, 4.0]]])
+        >>> compute_rank_correlation(first, first**2), compute_rank_correlation(first, -first)
+        (tensor([1.]), tensor([-1.]))
     """
     fits = first.dim() == second.dim() >= 3 and first.shape[:2] == second.shape[:2] == (len(first), 1)
     if not fits:

@@ -32,6 +32,12 @@ def compute_relevance_mass_accuracy(relevance: torch.Tensor, mask: torch.Tensor)
 
     Raises:
         ValueError: when the batches or numbers of axes differ, or the relevance is not finite.
+
+    Example:
+        >>> import torch
+        >>> relevance = torch.tensor([[[[4.0, 3.0], [2.0, 1.0]]]])
+        >>> compute_relevance_mass_accuracy(relevance, torch.tensor([[[[1, 0], [0, 0]]]]))
+        tensor([0.4000])
     """
     values, inside = pair_with_mask(relevance, mask)
     mass = values.float().clamp(min=0)
@@ -44,6 +50,13 @@ class RelevanceMassAccuracyMetric(EpochMetric):
 
     Attributes:
         better: direction in which the metric improves.
+
+    Example:
+        >>> import torch
+        >>> metric = RelevanceMassAccuracyMetric()
+        >>> _ = metric(torch.tensor([[[[4.0, 3.0], [2.0, 1.0]]]]), torch.tensor([[[[0, 0], [1, 0]]]]))
+        >>> round(metric.aggregate(), 4)
+        0.2
     """
 
     better = "higher"

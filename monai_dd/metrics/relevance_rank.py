@@ -34,6 +34,12 @@ def compute_relevance_rank_accuracy(relevance: torch.Tensor, mask: torch.Tensor,
 
     Raises:
         ValueError: when the batches or numbers of axes differ, or the relevance is not finite.
+
+    Example:
+        >>> import torch
+        >>> relevance = torch.tensor([[[[4.0, 3.0], [2.0, 1.0]]]])
+        >>> compute_relevance_rank_accuracy(relevance, torch.tensor([[[[1, 0], [1, 0]]]]))
+        tensor([0.5000])
     """
     return rank_accuracy(order_mask(relevance, mask, seed))
 

@@ -70,6 +70,15 @@ class LocalizationMeasure:
     Args:
         quantiles: of the intersections over union.
         seed: of the order among equal values.
+
+    Example:
+        >>> import torch
+        >>> mask = torch.zeros(1, 1, 4, 4)
+        >>> mask[..., :2, :2] = 1
+        >>> label = torch.tensor([1])
+        >>> batch = ExplainedBatch(image=mask, label=label, explained=label, mask=mask)
+        >>> sorted(LocalizationMeasure(quantiles=(0.75,))(batch, mask, "gradcam/fine"))
+        ['iou_0.75', 'mass', 'pixel_ap', 'pointing', 'rank']
     """
 
     def __init__(self, quantiles: Sequence[float] = (0.975, 0.95, 0.9), seed: int = 0) -> None:
@@ -104,6 +113,15 @@ class PerturbationMeasure:
 
     Raises:
         ValueError: for fewer than two shares.
+
+    Example:
+        >>> import torch
+        >>> network = torch.nn.Sequential(torch.nn.Flatten(), torch.nn.Linear(16, 2))
+        >>> label = torch.tensor([1])
+        >>> batch = ExplainedBatch(torch.rand(1, 1, 4, 4), label, label, None)
+        >>> measure = PerturbationMeasure(network, network, num_fractions=3)
+        >>> list(measure(batch, batch.image, "gradcam/fine"))[-3:]
+        ['perturbation_auc', 'insertion_auc', 'deletion_auc']
     """
 
     def __init__(

@@ -115,6 +115,15 @@ def read_explanations(paths: Iterable[str | Path]) -> list[Run]:
         ValueError: one line for paths that are not there, columns that are missing, lines that are cut off, values
             that are not numbers, levels that are unknown, files of two splits of the data list in a run, and two
             values of the same image, explainer, level and metric in a run.
+
+    Example:
+        >>> from tempfile import mkdtemp
+        >>> from monai_dd.evaluation.files import write_csv
+        >>> line = ("images/1.png", "gradcam", "fine", "pixel_ap", 0.5, "baseline", 0)
+        >>> path = write_csv(mkdtemp() + "/explanations.csv", EXPLANATION_COLUMNS, [line])
+        >>> (run,) = read_explanations([path])
+        >>> str(run), run.values(Key("gradcam", "fine", "pixel_ap")).tolist()
+        ("variant 'baseline', seed 0", [0.5])
     """
     runs: dict[tuple[str, str], Run] = {}
     splits: dict[tuple[str, str], str] = {}

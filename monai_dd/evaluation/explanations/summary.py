@@ -80,6 +80,14 @@ def summarize_explanations(run: Run) -> dict[Key, Measured]:
 
     Raises:
         ValueError: for perturbation without the labels of its images.
+
+    Example:
+        >>> run = Run("baseline", seed=0)
+        >>> key = Key("gradcam", "fine", "pixel_ap")
+        >>> run.add(key, "1.png", 0.5)
+        >>> run.add(key, "2.png", 0.7)
+        >>> summarize_explanations(run)[key]
+        Measured(value=0.6, images=2)
     """
     label, predicted = (Key(NETWORK, "", metric) for metric in ("label", "predicted"))
     summary = {key: _mean_over_images(run, key) for key in run if key not in (label, predicted)}
@@ -128,6 +136,12 @@ def explanation_rows(runs: Iterable[Run]) -> list[Row]:
 
     Raises:
         ValueError: see :func:`summarize_explanations`.
+
+    Example:
+        >>> run = Run("baseline", seed=0)
+        >>> run.add(Key("gradcam", "fine", "pixel_ap"), "1.png", 0.5)
+        >>> [(row.name, row.get("fine", "pixel_ap")) for row in explanation_rows([run])]
+        [('baseline: gradcam', {0: Measured(value=0.5, images=1)})]
     """
     rows: dict[tuple[str, str], Row] = {}
     for run in runs:
@@ -154,6 +168,11 @@ def select_rows(
 
     Raises:
         ValueError: for a name that no row has.
+
+    Example:
+        >>> rows = [Row("baseline", "gradcam"), Row("baseline", "lrp"), Row("exact", "gradcam")]
+        >>> [row.name for row in select_rows(rows, explainers=["gradcam"], paper_protocol=True)]
+        ['baseline: gradcam']
     """
     rows = list(rows)
     for name in variants or ():

@@ -42,6 +42,14 @@ class ExplanationWriter:
 
     Raises:
         ValueError: when the folder has results of other settings, or a file of other columns.
+
+    Example:
+        >>> from tempfile import mkdtemp
+        >>> writer = ExplanationWriter(mkdtemp(), {"variant": "baseline", "seed": 0})
+        >>> writer.write("images/1.png", "gradcam", "fine", {"pixel_ap": 0.5})
+        >>> print(writer.merge().read_text(), end="")
+        image,explainer,level,metric,value,variant,seed
+        images/1.png,gradcam,fine,pixel_ap,0.5,baseline,0
     """
 
     def __init__(self, output_dir: str | Path, settings: Mapping[str, Any]) -> None:

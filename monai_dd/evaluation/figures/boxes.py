@@ -40,7 +40,12 @@ _NOTE = (
 
 
 def scale_map(values: np.ndarray) -> np.ndarray:
-    """Scale a map by its own minimum and maximum to 0..1; a constant map becomes 0."""
+    """Scale a map by its own minimum and maximum to 0..1; a constant map becomes 0.
+
+    Example:
+        >>> scale_map(np.array([[-1.0, 0.0, 3.0]]))
+        array([[0.  , 0.25, 1.  ]])
+    """
     span = values.max() - values.min()
     return (values - values.min()) / span if span > 0 else np.zeros_like(values)
 

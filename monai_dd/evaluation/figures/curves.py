@@ -54,6 +54,13 @@ def perturbation_figure(rows: Sequence[Row]) -> Figure:
 
     Raises:
         ValueError: when no row has such values.
+
+    Example:
+        >>> from monai_dd.evaluation.explanations.summary import Measured
+        >>> values = {("fine", f"perturbation_{f:.2f}"): {0: Measured(1 - f, images=8)} for f in (0, 0.5, 1)}
+        >>> figure = perturbation_figure([Row("baseline", "gradcam", values)])
+        >>> [axis.get_title() for axis in figure.axes]
+        ['fine']
     """
     labels = ("pixels removed, least important first (%)", "balanced accuracy (%)")
     return _figure(rows, PERTURBATION, "perturbation_<fraction>", labels, 100.0)

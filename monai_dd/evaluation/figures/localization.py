@@ -93,6 +93,11 @@ def localization_figure(
 
     Raises:
         ValueError: for names that no run has, or when there is no number at all.
+
+    Example:
+        >>> run = LocalizationRun("nih", seed=0, accuracy={("cam", "Mass", 0.1): 0.5}, images={"Mass": 8})
+        >>> [axis.get_title() for axis in localization_figure([run]).axes]
+        ['Mass (8 images)', 'mean over classes']
     """
     ordered = choose_lines(runs, variants, methods)
     runs = [run for run in runs if not variants or run.variant in variants]

@@ -41,7 +41,12 @@ _NOTE = (
 
 
 def row_maximum(maps: Sequence[np.ndarray]) -> float:
-    """End of the scale of relative maps: the median of their 99.5th percentiles, at least twice the uniform map."""
+    """End of the scale of relative maps: the median of their 99.5th percentiles, at least twice the uniform map.
+
+    Example:
+        >>> row_maximum([np.array([[1.0, 1.0]]), np.array([[0.0, 10.0]])])
+        5.475
+    """
     return max(2.0, float(np.median([np.percentile(m, 99.5) for m in maps]))) if maps else 2.0
 
 

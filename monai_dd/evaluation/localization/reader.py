@@ -49,6 +49,14 @@ def read_localization(paths: Iterable[str | Path]) -> list[LocalizationRun]:
     Raises:
         ValueError: one line for paths that are not there, columns that are missing, lines that are cut off or hold
             other than numbers in their range, and two values of the same method, class and threshold in a run.
+
+    Example:
+        >>> from tempfile import mkdtemp
+        >>> from monai_dd.evaluation.files import write_csv
+        >>> line = ("cam", "Mass", 0.1, 0.5, 8, 0, "nih")
+        >>> path = write_csv(mkdtemp() + "/localization.csv", LOCALIZATION_COLUMNS, [line])
+        >>> read_localization([path])[0].accuracy
+        {('cam', 'Mass', 0.1): 0.5}
     """
     runs: dict[tuple[str, int], LocalizationRun] = {}
     for path in find_files(paths, LOCALIZATION_FILE):

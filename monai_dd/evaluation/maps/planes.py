@@ -45,7 +45,12 @@ class Plane:
 
 
 def relative_map(values: np.ndarray) -> np.ndarray:
-    """Map relative to the uniform map of the same sum, ``map / mean(map)``; a map of zeros stays as it is."""
+    """Map relative to the uniform map of the same sum, ``map / mean(map)``; a map of zeros stays as it is.
+
+    Example:
+        >>> relative_map(np.array([[1.0, 3.0]]))
+        array([[0.5, 1.5]])
+    """
     mean = values.mean()
     return values / mean if mean > 0 else values
 

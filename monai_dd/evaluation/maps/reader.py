@@ -94,6 +94,15 @@ def read_cases(
     Raises:
         ValueError: one line for folders without maps, files that cannot be read, two maps of one name and image, or
             names that are not there.
+
+    Example:
+        >>> import torch
+        >>> from tempfile import mkdtemp
+        >>> from monai_dd.evaluation import CaseMaps
+        >>> writer, info = CaseMaps(mkdtemp()), {"image": "1.png", "variant": "baseline", "seed": 0}
+        >>> writer.save(0, torch.rand(1, 8, 8), {"gradcam/fine": torch.rand(1, 4, 4)}, info=info)
+        >>> [(case.name, [one.name for one in case.maps]) for case in read_cases([writer.output_dir])]
+        [('case_0000', ['baseline: gradcam'])]
     """
     folders = [path.parent if path.is_file() else path for path in map(Path, paths)]
     found = [(file.parent, _read(file)) for file in find_files(folders, CASE_FILE)]

@@ -46,6 +46,14 @@ class CaseMaps:
 
     Raises:
         ValueError: for a range that is empty, or on :meth:`save` for a channel that the image does not have.
+
+    Example:
+        >>> import torch
+        >>> from tempfile import mkdtemp
+        >>> maps = CaseMaps(mkdtemp())
+        >>> maps.save(0, torch.rand(1, 8, 8), {"gradcam/fine": torch.rand(1, 4, 4)}, info={"label": 1})
+        >>> sorted(path.name for path in (maps.output_dir / "case_0000").iterdir())
+        ['case.json', 'gradcam_fine.nii.gz', 'image.nii.gz']
     """
 
     def __init__(

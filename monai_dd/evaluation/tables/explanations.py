@@ -145,6 +145,12 @@ def explanation_table(name: str, rows: Sequence[Row], paper: bool = True) -> Tab
 
     Raises:
         ValueError: for a name that is not there.
+
+    Example:
+        >>> row = Row("baseline", "gradcam", {("fine", "pixel_ap"): {0: Measured(0.5, images=8)}})
+        >>> table = explanation_table("2", [row])
+        >>> [column.title for column in table.columns], table.lines[0].cells[0]
+        (['mAP', 'mAP, paper (BraTS18)'], {0: Measured(value=0.5, images=8)})
     """
     plan = TABLES[check_option("name", name, TABLES)]
     rows = [row for row in rows if (row.explainer == NETWORK) == (plan.levels == "none")]

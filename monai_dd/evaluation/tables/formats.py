@@ -75,7 +75,15 @@ def _caption(table: Table) -> str:
 
 
 def to_markdown(tables: Sequence[Table]) -> str:
-    """Tables with their captions and notes."""
+    """Tables with their captions and notes.
+
+    Example:
+        >>> from monai_dd.evaluation import explanation_table
+        >>> from monai_dd.evaluation.explanations.summary import Row
+        >>> row = Row("baseline", "gradcam", {("fine", "pixel_ap"): {0: Measured(0.5, images=8)}})
+        >>> print(to_markdown([explanation_table("2", [row], paper=False)]).splitlines()[4])
+        | fine  | baseline: gradcam | 1    | 8      | 50.0 |
+    """
     parts = []
     for table in tables:
         lines = [[cell.replace("|", r"\|") for cell in line] for line in _texts(table)]
@@ -85,7 +93,12 @@ def to_markdown(tables: Sequence[Table]) -> str:
 
 
 def escape_latex(text: str) -> str:
-    """Text for LaTeX outside mathematics; ``τ^k`` becomes mathematics."""
+    r"""Text for LaTeX outside mathematics; ``τ^k`` becomes mathematics.
+
+    Example:
+        >>> print(escape_latex("50 % of τ^k"))
+        50 \% of $\tau^{k}$
+    """
 
     def escape(match: re.Match[str]) -> str:
         found = match[0]

@@ -41,6 +41,13 @@ def localization_table(
 
     Raises:
         ValueError: for variants or methods that no run has.
+
+    Example:
+        >>> run = LocalizationRun("nih", seed=0, accuracy={("cam", "Mass", 0.1): 0.5}, images={"Mass": 8})
+        >>> print(localization_table([run]), end="")
+        | map      | runs | T(IoU) 0.1 |
+        |----------|------|------------|
+        | nih: cam | 1    | 50.0       |
     """
     lines = choose_lines(runs, variants, methods)
     thresholds = sorted({key[2] for run in runs for key in run.accuracy})

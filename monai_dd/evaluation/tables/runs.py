@@ -52,6 +52,10 @@ def summarize_runs(runs: Runs, columns: Mapping[str, str] = COLUMNS, scale: floa
     """Rows of text: name, number of runs, then ``mean ± standard deviation`` (n - 1) of each column, in percent.
 
     Columns no row has a value for are left out; the first row is the header.
+
+    Example:
+        >>> summarize_runs({"exact": {"auc": [0.9, 0.8]}, "baseline": {"auc": [0.7]}})
+        [['variant', 'runs', 'AUC'], ['exact', '2', '85.0 ± 7.1'], ['baseline', '1', '70.0']]
     """
     used = {title: metric for title, metric in columns.items() if any(metric in values for values in runs.values())}
     table = [["variant", "runs", *used]]
@@ -62,7 +66,12 @@ def summarize_runs(runs: Runs, columns: Mapping[str, str] = COLUMNS, scale: floa
 
 
 def mean_and_sd(values: Sequence[float], scale: float) -> str:
-    """Text ``mean ± standard deviation`` (n - 1) of values times ``scale``; ``-`` where the mean is not a number."""
+    """Text ``mean ± standard deviation`` (n - 1) of values times ``scale``; ``-`` where the mean is not a number.
+
+    Example:
+        >>> mean_and_sd([0.9, 0.8], scale=100)
+        '85.0 ± 7.1'
+    """
     if not values:
         return ""
     mean = scale * float(np.mean(values))
@@ -72,7 +81,14 @@ def mean_and_sd(values: Sequence[float], scale: float) -> str:
 
 
 def format_table(table: Sequence[Sequence[str]]) -> str:
-    """Lay out rows of text as a Markdown table; the first row is the header."""
+    """Lay out rows of text as a Markdown table; the first row is the header.
+
+    Example:
+        >>> print(format_table([["variant", "AUC"], ["exact", "90.0"]]), end="")
+        | variant | AUC  |
+        |---------|------|
+        | exact   | 90.0 |
+    """
     widths = [max(len(row[i]) for row in table) for i in range(len(table[0]))]
     lines = ["| " + " | ".join(cell.ljust(width) for cell, width in zip(row, widths)) + " |" for row in table]
     lines.insert(1, "|" + "|".join("-" * (width + 2) for width in widths) + "|")

@@ -37,6 +37,13 @@ class AdversarialPrediction:
         steps: 1 for FGSM, more for :func:`pgd_perturb`.
         image_key: image ``(C, *spatial)`` of each item, as the network saw it.
         label_key: label of each item as ``loss`` takes it: zeros and ones ``(K,)``, or a class index.
+
+    Example:
+        >>> network = nn.Sequential(nn.Flatten(), nn.Linear(64, 2))
+        >>> transform = AdversarialPrediction(network, nn.CrossEntropyLoss(), epsilon=0.01)
+        >>> prediction, label = transform([{"image": torch.rand(1, 8, 8), "label": torch.tensor(1)}])
+        >>> prediction[0].shape, label[0]
+        (torch.Size([1]), tensor([1.]))
     """
 
     def __init__(

@@ -32,6 +32,12 @@ class LabeledPatches:
         mask_key: mask ``(1, *S)`` of each item, positive inside.
         label_key: class index.
         boxes: the smallest box around the mask instead of the mask.
+
+    Example:
+        >>> weights, logits = torch.tensor([[[0.6, 0.4]]]), torch.tensor([[[1.0, 0.0]], [[0.0, 1.0]]])
+        >>> item = {"patch_weights": weights, "patch_logits": logits, "region": torch.ones(1, 4, 8), "label": 1}
+        >>> LabeledPatches()([item])[0]
+        [tensor([[[0.0000, 0.4000]]])]
     """
 
     def __init__(self, mask_key: str = "region", label_key: str = "label", boxes: bool = True) -> None:

@@ -41,6 +41,13 @@ class MaskedOutPrediction:
 
     Raises:
         ValueError: for an unknown ``fill``.
+
+    Example:
+        >>> network = nn.Sequential(nn.Flatten(), nn.Linear(64, 2))
+        >>> item = {"image": torch.rand(1, 8, 8), "region": torch.ones(1, 8, 8), "label": 1}
+        >>> prediction, label = MaskedOutPrediction(network)([item])
+        >>> prediction[0].shape, label[0]
+        (torch.Size([1]), tensor([1.]))
     """
 
     def __init__(

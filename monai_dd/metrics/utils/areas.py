@@ -46,6 +46,11 @@ def compute_area(curve: torch.Tensor, fractions: Sequence[float] | torch.Tensor)
 
     Raises:
         ValueError: for other fractions, or another number of them.
+
+    Example:
+        >>> import torch
+        >>> compute_area(torch.tensor([1.0, 1.0, 0.0]), fractions=[0, 0.5, 1])
+        tensor(0.7500)
     """
     checked = check_fractions(fractions)
     if curve.dim() < 1 or curve.shape[-1] != len(checked) or len(checked) < 2:

@@ -42,6 +42,12 @@ def patch_boxes(
 
     Raises:
         ValueError: for a kernel or stride below 1.
+
+    Example:
+        >>> patch_boxes(grid=(1, 3), kernel=4, stride=2, padding=1)
+        tensor([[-1, -1,  3,  3],
+                [-1,  1,  3,  5],
+                [-1,  3,  3,  7]])
     """
     starts, stops = zip(*_extents(grid, kernel, stride, padding), strict=True)
     corners = [torch.stack(torch.meshgrid(*ends, indexing="ij"), dim=-1).flatten(0, -2) for ends in (starts, stops)]
@@ -69,6 +75,14 @@ def patch_shares(
 
     Raises:
         ValueError: when such patches do not make that grid on an image of this size.
+
+    Example:
+        >>> import torch
+        >>> mask = torch.zeros(1, 1, 4, 4)
+        >>> mask[..., :1, :2] = 1
+        >>> patch_shares(mask, grid=(2, 2), kernel=2, stride=2)
+        tensor([[[[0.5000, 0.0000],
+                  [0.0000, 0.0000]]]])
     """
     size = mask.shape[2:]
     if mask.dim() < 3 or mask.shape[1] != 1 or len(grid) != len(size):
@@ -98,6 +112,12 @@ def boxes_to_mask(boxes: torch.Tensor, size: Sequence[int]) -> torch.Tensor:
 
     Raises:
         ValueError: for other shapes.
+
+    Example:
+        >>> import torch
+        >>> boxes_to_mask(torch.tensor([[0, 1, 1, 3]]), size=(2, 3)).int()
+        tensor([[[[0, 1, 1],
+                  [0, 0, 0]]]], dtype=torch.int32)
     """
     axes = len(size)
     if boxes.dim() not in (2, 3) or boxes.shape[-1] != 2 * axes:

@@ -64,6 +64,14 @@ def perturb_logits(
     Raises:
         ValueError: for an unknown order, other fractions, a fill that does not broadcast, a batch size below 1, when
             batches or numbers of axes differ, or the relevance is not finite.
+
+    Example:
+        >>> import torch
+        >>> network = torch.nn.Sequential(torch.nn.Flatten(), torch.nn.Linear(4, 2, bias=False))
+        >>> _ = torch.nn.init.ones_(network[1].weight)
+        >>> image = relevance = torch.tensor([[[[1.0, 2.0], [3.0, 4.0]]]])
+        >>> perturb_logits(network, image, relevance, fractions=[0, 0.5, 1]).tolist()
+        [[[10.0, 10.0], [7.0, 7.0], [0.0, 0.0]]]
     """
     check_option("order", order, ORDERS)
     if batch_size < 1:
