@@ -8,7 +8,7 @@
 # WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
 # See the License for the specific language governing permissions and
 # limitations under the License.
-"""Tests of predictions with the region blanked out."""
+"""Tests of predictions with the region masked out."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ class _Brightest(torch.nn.Module):
         return torch.stack([torch.zeros_like(highest), highest], dim=1)
 
 
-class TestBlankedPrediction(unittest.TestCase):
+class TestMaskedOutPrediction(unittest.TestCase):
     @parameterized.expand([(fill, form) for fill in ("mean", "zero") for form in (True, False)])
     def test_two_classes(self, fill, return_attention):
         network, _ = build("exact", 2, "unet", 16, return_attention=return_attention)
@@ -85,12 +85,12 @@ class TestBlankedPrediction(unittest.TestCase):
             val_data_loader=DataLoader(Dataset(items), batch_size=5),
             network=network,
             postprocessing=CopyItemsd("mask", names="region"),
-            key_val_metric={"auc_blanked": ROCAUC(average=average, output_transform=transform)},
+            key_val_metric={"auc_masked_out": ROCAUC(average=average, output_transform=transform)},
         )
         evaluator.run()
         probabilities, labels = transform([{**item, "region": item["mask"]} for item in items])
         y, y_pred = torch.stack(labels).squeeze(1), torch.stack(probabilities).squeeze(1)
-        self.assertAlmostEqual(evaluator.state.metrics["auc_blanked"], roc_auc_score(y, y_pred), places=5)
+        self.assertAlmostEqual(evaluator.state.metrics["auc_masked_out"], roc_auc_score(y, y_pred), places=5)
 
     def test_a_label_that_only_the_region_shows_is_lost(self):
         items = _items(count=200)
@@ -99,9 +99,9 @@ class TestBlankedPrediction(unittest.TestCase):
         y = [item["label"] for item in items]
         seen = [item["image"].max() for item in items]
         self.assertEqual(roc_auc_score(y, seen), 1)
-        blanked = torch.stack(MaskedOutPrediction(_Brightest())(items)[0])
+        masked = torch.stack(MaskedOutPrediction(_Brightest())(items)[0])
         # standard deviation sqrt((m + n + 1) / (12 m n)) = 0.041 of the area by chance, and a tenth of the pixels less
-        self.assertAlmostEqual(roc_auc_score(y, blanked), 0.5, delta=0.17)
+        self.assertAlmostEqual(roc_auc_score(y, masked), 0.5, delta=0.17)
 
     @parameterized.expand([("image",), ("region",), ("label",)])
     def test_refuses_items_without(self, key):
