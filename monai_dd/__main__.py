@@ -27,7 +27,7 @@ def _parser() -> Parser:
         prog="monai-dd",
         description="Explainable classification for MONAI: data, runs over seeds, tables and figures of results, and "
         "bundles to hand out.",
-        epilog="example:\n  monai-dd phantoms pet --help",
+        epilog="example:\n  monai-dd phantoms pet --num_studies 12 --voxel_size 8 --output_dir data/pet",
     )
     parser.add_argument("--version", action="version", version=f"%(prog)s {__version__}")
     commands = parser.add_subparsers(dest="command", metavar="COMMAND", required=True)

@@ -93,8 +93,8 @@ _BAND = "A line for each explainer of each variant with a band of one standard d
 
 def add_parser(commands: Commands) -> None:
     """Add ``figure`` with the kinds of :data:`_DRAW`."""
-    example = "figure {0} runs/brats --output {0}.png"
-    kinds = add_group(commands, "figure", example.format("perturbation"), "curves and maps of explanations")
+    example = "figure perturbation runs/brats --output perturbation.png"
+    kinds = add_group(commands, "figure", example, "curves and maps of explanations")
     texts = {
         "perturbation": ("balanced accuracy as pixels are removed, least important first", f"{_BAND} level."),
         "randomization": ("rank correlation of maps as layers are randomized", f"{_BAND} level."),

@@ -10,7 +10,7 @@
 # limitations under the License.
 """Several variants, several seeds, one command: each run is ``python -m monai.bundle run``, one after the other.
 
-Command line: ``python -m monai_dd.commands.zoo runs --help``.
+Command line: ``monai-dd runs --help``.
 """
 
 from __future__ import annotations

@@ -78,7 +78,7 @@ class TestBadInput(unittest.TestCase):
 
     def test_no_data_list(self):
         line = self.refused("train", "variant_dual", datalist_file=str(self.work / "nothing.json"))
-        self.assertIn("nothing.json is not there; make it with python -m monai_dd.data.datalists", line)
+        self.assertIn("nothing.json is not there; make it with monai-dd datalist", line)
 
     def test_no_series(self):
         (self.work / "empty").mkdir()

@@ -30,7 +30,7 @@ def load_datalist(
     """Items of one section with the paths of images and masks made absolute.
 
     Args:
-        datalist_file: JSON file that ``python -m monai_dd.data.datalists`` has written.
+        datalist_file: JSON file that ``monai-dd datalist`` has written.
         section: ``"training"``, ``"validation"`` or what else the file has.
         dataset_dir: folder that the paths in the file are relative to.
         class_names: classes that labels ``(K,)`` must mean, in their order; not checked by default.
@@ -46,9 +46,7 @@ def load_datalist(
     """
     path, root = Path(datalist_file), Path(dataset_dir).absolute()
     if not path.is_file():
-        raise ValueError(
-            f"datalist_file: {path.name} is not there; make it with python -m monai_dd.data.datalists (--help)"
-        )
+        raise ValueError(f"datalist_file: {path.name} is not there; make it with monai-dd datalist (--help)")
     try:
         datalist = json.loads(path.read_text(encoding="utf-8"))
     except ValueError as error:

@@ -65,9 +65,7 @@ class TestLoad(InFolder):
                 load_datalist(self.file, "training", self.root, other)
 
     def test_no_file(self):
-        with self.assertRaisesRegex(
-            ValueError, "gone.json is not there; make it with python -m monai_dd.data.datalists"
-        ):
+        with self.assertRaisesRegex(ValueError, "gone.json is not there; make it with monai-dd datalist"):
             load_datalist(self.root / "gone.json", "training", self.root)
 
     @parameterized.expand(["test", "labels"])
