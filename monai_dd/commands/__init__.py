@@ -10,8 +10,8 @@
 # limitations under the License.
 """The commands of ``monai-dd``, one module each.
 
-A module's ``add_parser`` adds the command to the parser, its ``run`` does the work and imports what only the work needs:
-``monai-dd --help`` loads neither torch nor matplotlib.
+A module's ``add_parser`` adds the command to the parser, its ``run`` does the work and imports what only the work
+needs: ``monai-dd --help`` loads neither torch nor matplotlib.
 """
 
 from __future__ import annotations

@@ -36,16 +36,13 @@ class HelpFormatter(argparse.HelpFormatter):
 
 
 class Parser(argparse.ArgumentParser):
-    """A parser without abbreviations whose ``error`` raises.
-
-    Raises:
-        ValueError: in one line, for arguments that do not fit.
-    """
+    """A parser without abbreviations, whose ``error`` raises instead of ending the process."""
 
     def __init__(self, **settings: Any) -> None:
         super().__init__(formatter_class=HelpFormatter, allow_abbrev=False, **settings)
 
     def error(self, message: str) -> NoReturn:
+        """Raise a ValueError in one line, for arguments that do not fit."""
         raise ValueError(f"{message} (see {self.prog} --help)")
 
 

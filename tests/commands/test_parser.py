@@ -39,7 +39,7 @@ def _parsers(parser: argparse.ArgumentParser) -> dict[str, argparse.ArgumentPars
 class TestHelp(unittest.TestCase):
     @parameterized.expand([(command,) for command in COMMANDS])
     def test_help_and_example(self, command):
-        status, out, err = call(*command.split(), "--help")
+        status, _, err = call(*command.split(), "--help")
         self.assertEqual((status, err), (0, ""))
         example = example_of(command)
         self.assertEqual(example[: len(command.split())], command.split())
