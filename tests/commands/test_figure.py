@@ -22,6 +22,7 @@ from PIL import Image
 
 from tests.commands.calls import InFolder, call
 from tests.commands.results import write_results
+from tests.evaluation.files import write_csv
 
 
 class TestFigure(InFolder):
@@ -37,10 +38,11 @@ class TestFigure(InFolder):
             self.assertGreater(len(picture.convert("L").getcolors(65536)), 10)
         self.assertEqual(self.files(), ["picture.png", "results"])
 
-    def test_curves_differ(self):
-        for kind in ("perturbation", "randomization"):
-            call("figure", kind, "results", "--output", f"{kind}.svg")
-        self.assertNotEqual(Path("perturbation.svg").read_bytes(), Path("randomization.svg").read_bytes())
+    def test_each_kind_of_curve_asks_for_its_values(self):
+        lines = [("a", "attention", "fine", "randomization_01_out", 0.5, "dual", 0)]
+        write_csv(self.folder / "other", lines)
+        self.assertEqual(call("figure", "randomization", "other", "--output", "x.png")[0], 0)
+        self.refuse(".*perturbation", "figure", "perturbation", "other", "--output", "y.png")
 
     def test_pdf(self):
         self.assertEqual(call("figure", "perturbation", "results", "--output", "picture.pdf")[0], 0)

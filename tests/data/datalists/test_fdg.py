@@ -246,7 +246,7 @@ class TestCommand(InFolder):
     def test_refuses_an_output_it_cannot_write(self):
         self.studies(*([label] for label in CLASSES * 5))
         self._refused(
-            "output: expected a path in a folder, 'gone' is not there",
+            "output: expected an existing folder, '.*gone' is not there",
             "--output",
             str(self.root / "gone" / "list.json"),
         )
