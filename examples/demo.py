@@ -73,9 +73,9 @@ def check_series(folder: Path) -> str:
 def train_and_evaluate(out: Path, studies: int, seed: int) -> dict[str, dict[str, float]]:
     """Write phantom studies, train and evaluate each variant; the metrics of each."""
     data, models = out / "data", out / "models"
-    phantoms = ["-m", "monai_dd.data.phantoms", "pet", "--num_studies", studies, "--seed", seed, "--voxel_size", 8]
+    phantoms = ["-m", "monai_dd", "phantoms", "pet", "--num_studies", studies, "--seed", seed, "--voxel_size", 8]
     step("Phantom PET studies as DICOM", [*map(str, phantoms), "--num_workers", "2", "--output_dir", data])
-    step("Patient-disjoint data list", ["-m", "monai_dd.data.datalists", "fdg", "--dataset_dir", data])
+    step("Patient-disjoint data list", ["-m", "monai_dd", "datalist", "fdg", "--dataset_dir", data])
     common = {"dataset_dir": data, "cache_dir": out / "cache", "ckpt_dir": models, "seed": seed}
     metrics = {}
     for name, overlay in VARIANTS.items():
@@ -115,7 +115,7 @@ def main() -> int:
     if series is not None and not series.is_dir():
         print(f"demo: SERIES expected a folder, {args.series} is not one", file=sys.stderr)
         return 2
-    refusal = check_series(series) if series is not None else ""  # before minutes of training, not behind them
+    refusal = check_series(series) if series is not None else ""  # before minutes of training
     if refusal:
         print(f"demo: SERIES refused: {refusal}", file=sys.stderr)
         return 2
@@ -124,26 +124,15 @@ def main() -> int:
     if series is None or not (bundle / "models" / "model.pt").is_file():
         metrics = train_and_evaluate(out, args.num_studies, args.seed)
         shutil.rmtree(bundle, ignore_errors=True)
-        compose = [
-            "-m",
-            "monai_dd.commands.zoo",
-            "compose",
-            "--bundle_root",
-            BUNDLE,
-            "--overlays",
-            "variant_dual",
-            "demo",
-        ]
-        compose += ["--model_file", out / "models" / "dual.pt", "--output_dir", bundle]
-        step(
-            "The trained Dual variant as a bundle of its own", [*compose, "--data_source", "phantoms, no patient data"]
-        )
+        compose = ["-m", "monai_dd", "compose", "--bundle_root", BUNDLE, "--overlays", "variant_dual", "demo"]
+        compose += ["--model_file", out / "models" / "dual.pt", "--data_source", "phantoms, no patient data"]
+        step("The trained Dual variant as a bundle of its own", [*compose, "--output_dir", bundle])
     else:
         print(f"Using the Dual bundle trained before: {bundle} (remove {out} to train again)")
         metrics = {name: read_metrics(out / name / "metrics.csv") for name in VARIANTS}
     if series is None:
         unseen = ["--num_studies", "1", "--seed", str(args.seed + 10_000), "--label_fractions", "0", "0", "1"]
-        phantom = ["-m", "monai_dd.data.phantoms", "pet", *unseen, "--voxel_size", "8", "--output_dir", out / "unseen"]
+        phantom = ["-m", "monai_dd", "phantoms", "pet", *unseen, "--voxel_size", "8", "--output_dir", out / "unseen"]
         step("A phantom patient nobody has seen, severely altered", phantom)
         with open(out / "unseen" / "labels.csv", newline="") as file:
             series = out / "unseen" / next(csv.DictReader(file))["series"]

@@ -52,6 +52,7 @@ FLOORS = {
     "evaluation": _METRICS | {"visualize", "handlers", "evaluation"},
     "bundle": {"utils", "bundle"},
     "commands": {"utils", "data", "transforms", "evaluation", "bundle", "commands"},
+    "__main__": {"commands"},
 }
 # library: where it may be imported
 LIBRARIES = {

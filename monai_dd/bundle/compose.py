@@ -12,7 +12,7 @@
 
 The overlays of a bundle go over its configurations at run time. Who is handed one trained variant, a hospital's
 application above all, wants a folder in which ``inference.json`` says it all: this writes that folder.
-Command line: ``python -m monai_dd.commands.zoo compose --help``.
+Command line: ``monai-dd compose --help``.
 """
 
 from __future__ import annotations
@@ -51,18 +51,24 @@ def compose_bundle(
 
     Raises:
         ValueError: when the bundle, an overlay or the weights are absent, or ``output_dir`` exists.
+
+    Example:
+        >>> compose_bundle("nowhere", ["variant_exact"], "exact")
+        Traceback (most recent call last):
+        ValueError: bundle_root: expected the file inference.json for 'nowhere', got none
     """
     source, target = Path(bundle_root), Path(output_dir)
     files = [source / "configs" / f"{name}.json" for name in overlays]
-    for file in [source / "configs" / "inference.json", *files, *([Path(model_file)] if model_file else [])]:
+    needed = [("bundle_root", source / "configs" / "inference.json"), *(("overlays", file) for file in files)]
+    for argument, file in [*needed, *([("model_file", Path(model_file))] if model_file else [])]:
         if not file.is_file():
-            raise ValueError(f"expected the file {file.name} in or for the bundle {source.name!r}, it is not there")
+            raise ValueError(f"{argument}: expected the file {file.name} for {source.name!r}, got none")
     if target.exists():
         raise ValueError(f"output_dir: expected a folder that does not exist yet, got {target.name!r}")
     partial = target.with_name(f".{target.name}.partial")
     shutil.rmtree(partial, ignore_errors=True)
     ignored = shutil.ignore_patterns("variant_*", "demo.json", "README.md")
-    for name in ("configs", "docs"):  # nothing else: results of runs lie beside them, pictures of patients too
+    for name in ("configs", "docs"):  # nothing else: results of runs lie there too, pictures of patients among them
         if (source / name).is_dir():
             shutil.copytree(source / name, partial / name, ignore=ignored)
     if (source / "LICENSE").is_file():

@@ -46,6 +46,11 @@ class BundlePredictor(Transform):
 
     Raises:
         BundleError: when a file is missing or unreadable, or the weights are those of another network.
+
+    Example:
+        >>> BundlePredictor("nowhere")
+        Traceback (most recent call last):
+        monai_dd.bundle.predict.BundleError: bundle_root: expected a folder with configs/inference.json, got none
     """
 
     def __init__(self, bundle_root: str | Path, device: str | torch.device | None = None) -> None:
@@ -54,7 +59,7 @@ class BundlePredictor(Transform):
         weights = root / "models" / "model.pt"
         for path in (config, metadata, weights):
             if not path.is_file():
-                raise BundleError(f"bundle: expected {path.relative_to(root)} in it, the file is not there")
+                raise BundleError(f"bundle_root: expected a folder with {path.relative_to(root)}, got none")
         try:
             self.metadata = json.loads(metadata.read_text())
             parser = ConfigParser()
@@ -68,7 +73,9 @@ class BundlePredictor(Transform):
             )
             self.class_names = list(parser.get("class_names", None) or [])
         except Exception as error:  # a configuration can fail in as many ways as the code it names
-            raise BundleError(f"bundle: configs/inference.json could not be used: {_one_line(error)}") from error
+            raise BundleError(
+                f"configs/inference.json: expected a usable configuration, got {_one_line(error)}"
+            ) from error
         self._load(weights)
         self.network.eval()
 
@@ -77,7 +84,7 @@ class BundlePredictor(Transform):
         try:
             state = read_state_dict(weights, self.device)
         except ValueError as error:
-            raise BundleError(f"{name}: expected a state_dict, it could not be read as one") from error
+            raise BundleError(f"{name}: expected a state_dict, got a file that cannot be read as one") from error
         except TypeError as error:
             raise BundleError(f"{name}: expected a state_dict of tensors, got {error}") from error
         try:
@@ -87,7 +94,7 @@ class BundlePredictor(Transform):
         self.network.load_state_dict(state)
 
     def __call__(self, data: Mapping[str, Any]) -> dict[str, Any]:
-        """Return the item after preprocessing, network and postprocessing; network outputs stand beside the inputs.
+        """Return the item after preprocessing, network and postprocessing; network outputs are added to the inputs.
 
         Raises:
             ValueError: as the readers and transforms of the bundle raise it, without MONAI's wrapping.

@@ -8,6 +8,10 @@
 # WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
 # See the License for the specific language governing permissions and
 # limitations under the License.
-"""The commands of ``monai-dd``, one module each."""
+"""The commands of ``monai-dd``, one module each.
+
+A module's ``add_parser`` adds the command to the parser, its ``run`` does the work and imports what only the work
+needs: ``monai-dd --help`` loads neither torch nor matplotlib.
+"""
 
 from __future__ import annotations

@@ -148,12 +148,12 @@ class TestBundle(AppTest):
 
     def test_no_weights(self):
         self.weights.unlink()
-        self.refuse("models/model.pt in it, the file is not there")
+        self.refuse("expected a folder with models/model.pt, got none")
 
     @parameterized.expand([("inference.json",), ("metadata.json",)])
     def test_no_configuration(self, name):
         (self.model / "configs" / name).unlink()
-        self.refuse(f"configs/{name} in it, the file is not there")
+        self.refuse(f"expected a folder with configs/{name}, got none")
 
     def test_no_bundle(self):
         shutil.rmtree(self.model / "configs")
@@ -180,18 +180,18 @@ class TestBundle(AppTest):
 
     def test_weights_truncated(self):
         self.weights.write_bytes(self.weights.read_bytes()[:1000])
-        self.refuse("expected a state_dict, it could not be read as one")
+        self.refuse("expected a state_dict, got a file that cannot be read as one")
 
     def test_weights_are_text(self):
         self.weights.write_text("<html>404</html>")
-        self.refuse("expected a state_dict, it could not be read as one")
+        self.refuse("expected a state_dict, got a file that cannot be read as one")
 
     @parameterized.expand([("pickle", pickle.dump, pickle.load), ("torch", torch.save, _load_carelessly)])
     def test_code_in_the_weights_is_not_run(self, _, save, load):
         made = self.folder / "made by the weights"
         with open(self.weights, "wb") as stream:
             save({"weight": _Payload(str(made))}, stream)
-        self.refuse("expected a state_dict, it could not be read as one")
+        self.refuse("expected a state_dict, got a file that cannot be read as one")
         self.assertFalse(made.exists())
         with open(self.weights, "rb") as stream:
             load(stream)
@@ -210,7 +210,7 @@ class TestBundle(AppTest):
             config["network_def"]["_target_"] = "monai_dd.networks.nets.NoSuchNetwork"
             text = json.dumps(config)
         path.write_text(text)
-        self.refuse("configs/inference.json could not be used: ")
+        self.refuse("configs/inference.json: expected a usable configuration, got ")
 
 
 class TestOutput(AppTest):

@@ -24,8 +24,8 @@ import torch
 from monai.bundle import ConfigParser, load, verify_net_in_out
 from parameterized import parameterized
 
+from monai_dd.__main__ import main
 from monai_dd.bundle import compose_bundle
-from monai_dd.commands.zoo import main
 from tests.bundles.setting import FDG, parser
 
 OVERLAYS = ["variant_exact", "demo"]
@@ -145,13 +145,15 @@ class TestRefusals(InFolder):
         self.assertEqual(list(self.root.iterdir()), [], "nothing was written")
 
     def test_no_bundle(self):
-        self._compose("expected the file inference.json .* 'nowhere'", root=self.root / "nowhere")
+        self._compose(
+            "bundle_root: expected the file inference.json for 'nowhere', got none", root=self.root / "nowhere"
+        )
 
     def test_no_overlay(self):
-        self._compose("expected the file variant_new.json", "--overlays", "variant_exact", "variant_new")
+        self._compose("overlays: expected the file variant_new.json", "--overlays", "variant_exact", "variant_new")
 
     def test_no_weights(self):
-        self._compose("expected the file gone.pt", "--model_file", self.root / "gone.pt")
+        self._compose("model_file: expected the file gone.pt", "--model_file", self.root / "gone.pt")
 
     def test_existing_output(self):
         self.target.mkdir()

@@ -153,25 +153,25 @@ class TestErrors(PredictorTest):
     @parameterized.expand([("configs/inference.json",), ("configs/metadata.json",), ("models/model.pt",)])
     def test_file_missing(self, name):
         (self.root / name).unlink()
-        self.refuse(f"^bundle: expected {name} in it, the file is not there$")
+        self.refuse(f"^bundle_root: expected a folder with {name}, got none$")
 
     def test_folder_missing(self):
         self.root = self.root / "absent"
-        self.refuse("configs/inference.json in it")
+        self.refuse("a folder with configs/inference.json, got")
 
     @parameterized.expand([(part,) for part in ("device", "network", "preprocessing", "inferer", "postprocessing")])
     def test_part_missing(self, part):
         self.write(**{part: None})
-        self.refuse(f"configs/inference.json could not be used: .*{part}")
+        self.refuse(f"^configs/inference.json: expected a usable configuration, got .*{part}")
 
     @parameterized.expand([("configs/inference.json",), ("configs/metadata.json",)])
     def test_no_json(self, name):
         (self.root / name).write_text("{")
-        self.refuse("could not be used: ")
+        self.refuse("expected a usable configuration, got ")
 
     def test_unknown_class(self):
         self.write(network={"_target_": "torch.nn.NoSuchNetwork"})
-        self.refuse("could not be used: .*NoSuchNetwork")
+        self.refuse("expected a usable configuration, got .*NoSuchNetwork")
 
     @parameterized.expand(
         [
@@ -190,7 +190,7 @@ class TestErrors(PredictorTest):
     @parameterized.expand([("empty", b""), ("text", b"version https://git-lfs.github.com/spec/v1\n")])
     def test_weights_are_no_weights(self, _, content):
         (self.root / "models" / "model.pt").write_bytes(content)
-        self.refuse("^models/model.pt: expected a state_dict, it could not be read as one$")
+        self.refuse("^models/model.pt: expected a state_dict, got a file that cannot be read as one$")
 
 
 if __name__ == "__main__":

@@ -29,7 +29,7 @@ import torch
 from ignite.engine import Events
 from monai.bundle import ConfigParser, ConfigWorkflow
 
-from monai_dd.commands.datalists import main as write_datalist
+from monai_dd.__main__ import main
 from monai_dd.data.phantoms import write_brain_phantom_patients, write_chest_phantom_images, write_pet_phantom_studies
 
 __all__ = [
@@ -100,17 +100,17 @@ def phantoms(root: Path = FDG) -> Path:
     data = folder / "data"
     if root == FDG:
         write_pet_phantom_studies(data, num_studies=12, voxel_size=12, progress=False)
-        status = write_datalist(["fdg", "--dataset_dir", str(data), "--val_fraction", "0.25"])
+        status = main(["datalist", "fdg", "--dataset_dir", str(data), "--val_fraction", "0.25"])
     elif root == CHEST:
         # 8 images to train on, 7 to validate and 9 to test, of 5, 4 and 5 findings, 10 boxes in the last ones
         write_chest_phantom_images(data, num_patients=14, image_size=64, test_fraction=0.4, progress=False)
         classes = json.loads((root / "configs" / "phantoms.json").read_text())["class_names"]
         options = ["--val_fraction", "0.4", "--classes", *classes, "--quiet"]
-        status = write_datalist(["chestxray14", "--dataset_dir", str(data), *options])
+        status = main(["datalist", "chestxray14", "--dataset_dir", str(data), *options])
     else:
         write_brain_phantom_patients(data, num_patients=4, spacing=4, progress=False)
         options = ["--val_fraction", "0.25", "--min_area", "60", "--slice_step", "4"]
-        status = write_datalist(["brats", "--dataset_dir", str(data), *options])
+        status = main(["datalist", "brats", "--dataset_dir", str(data), *options])
     if status != 0:
         raise RuntimeError("the data list of the phantoms could not be written")
     return data

@@ -24,7 +24,7 @@ from monai.transforms import Compose
 from parameterized import parameterized
 from PIL import Image
 
-from monai_dd.commands.datalists import main as write_datalist
+from monai_dd.__main__ import main
 from monai_dd.data.datalists import load_datalist
 from monai_dd.transforms.hemisphere import midline_column
 from tests.bundles.setting import (
@@ -261,7 +261,7 @@ class TestSlices(InFolder):
             Image.fromarray((255 * tumor).astype(np.uint8)).save(data / "masks" / f"{number:04d}.png")
             lines.append(f"{number},glioma,{number // 3}")
         (data / "index.csv").write_text("\n".join(lines) + "\n")
-        self.assertEqual(write_datalist(["slices", "--dataset_dir", str(data)]), 0)
+        self.assertEqual(main(["datalist", "slices", "--dataset_dir", str(data)]), 0)
         return data
 
     def test_trains_evaluates_and_infers(self):

@@ -24,7 +24,7 @@ import pytest
 import torch
 from parameterized import parameterized
 
-from monai_dd.commands.visualize import main as visualize
+from monai_dd.__main__ import main
 from monai_dd.data.datalists import load_datalist
 from monai_dd.explain import CompletenessWarning, Occlusion
 from tests.bundles.setting import BRATS, CHEST, FDG, InFolder, launch, parser, phantoms, run, variants_of
@@ -116,9 +116,9 @@ class TestExplain(InFolder):
         self._picture()
 
     def _picture(self) -> None:
-        for command in ("tables", "curves", "maps"):
-            target = self.work / f"{command}.{'md' if command == 'tables' else 'png'}"
-            self.assertEqual(visualize([command, str(self.work / "eval"), "--output", str(target)]), 0)
+        for command, kind in (("table", "explanations"), ("figure", "perturbation"), ("figure", "maps")):
+            target = self.work / f"{kind}.{'md' if command == 'table' else 'png'}"
+            self.assertEqual(main([command, kind, str(self.work / "eval"), "--output", str(target)]), 0)
             self.assertGreater(target.stat().st_size, 1000)
 
     def test_goes_on_with_further_methods(self):

@@ -24,7 +24,7 @@ from unittest import mock
 
 from monai.bundle import run
 
-from monai_dd.commands.zoo import main
+from monai_dd.__main__ import main
 from monai_dd.evaluation.runs import RunSpec, collect_runs, read_runs
 
 TRAIN = {
@@ -121,7 +121,7 @@ class TestRuns(InBundle):
         self.assertEqual(rows, [("a,value=0.8", "1", metric, "0.9"), ("a", "1", metric, "0.35")])
 
         with contextlib.redirect_stdout(io.StringIO()) as table:
-            self.assertEqual(main(["table", "--variants", "variant_b", "--output_dir", str(self.out)]), 0)
+            self.assertEqual(main(["table", "runs", "--variants", "variant_b", "--output_dir", str(self.out)]), 0)
         self.assertIn("| b       | 2    | 40.0 ± 7.1", table.getvalue())
         self.assertNotIn("| a ", table.getvalue())
 

@@ -21,7 +21,7 @@ from pathlib import Path
 
 from parameterized import parameterized
 
-from monai_dd.commands.phantoms import main as phantoms
+from monai_dd.__main__ import main
 
 DEMO = Path(__file__).resolve().parents[2] / "examples" / "demo.py"
 
@@ -44,7 +44,8 @@ class TestSeries(unittest.TestCase):
         if kind == "empty":
             series.mkdir()
         if kind == "cut":
-            phantoms(["pet", "--num_studies", "1", "--voxel_size", "16", "--output_dir", str(self.folder / "data")])
+            data = str(self.folder / "data")
+            main(["phantoms", "pet", "--num_studies", "1", "--voxel_size", "16", "--output_dir", data])
             files = sorted((self.folder / "data").rglob("*.dcm"))
             series = files[0].parent
             os.truncate(files[2], 700)

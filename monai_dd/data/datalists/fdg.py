@@ -10,7 +10,7 @@
 # limitations under the License.
 """Data lists of FDG-PET studies: a folder of DICOM series and a table of labels become a patient-disjoint split.
 
-Command line: ``python -m monai_dd.data.datalists fdg --help``.
+Command line: ``monai-dd datalist fdg --help``.
 """
 
 from __future__ import annotations

@@ -10,7 +10,7 @@
 # limitations under the License.
 """Data lists of 2D slices with tumor masks: pictures, masks and a table become halves in disjoint sections.
 
-Command line: ``python -m monai_dd.data.datalists slices --help``.
+Command line: ``monai-dd datalist slices --help``.
 """
 
 from __future__ import annotations

@@ -28,7 +28,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from parameterized import parameterized
 
-from monai_dd.commands.datalists import main
+from monai_dd.__main__ import main
 from monai_dd.data.datalists import build_fdg_datalist, find_series
 from monai_dd.data.datalists.fdg import CLASSES
 
@@ -174,7 +174,7 @@ class TestCommand(InFolder):
     def _main(self, *arguments: str) -> tuple[int, str, str]:
         out, err = io.StringIO(), io.StringIO()
         with contextlib.redirect_stdout(out), contextlib.redirect_stderr(err):
-            status = main(["fdg", "--dataset_dir", str(self.root), *arguments])
+            status = main(["datalist", "fdg", "--dataset_dir", str(self.root), *arguments])
         return status, out.getvalue(), err.getvalue()
 
     def test_writes(self):
@@ -246,7 +246,7 @@ class TestCommand(InFolder):
     def test_refuses_an_output_it_cannot_write(self):
         self.studies(*([label] for label in CLASSES * 5))
         self._refused(
-            "output: expected a path in a folder, 'gone' is not there",
+            "output: expected an existing folder, '.*gone' is not there",
             "--output",
             str(self.root / "gone" / "list.json"),
         )

@@ -26,7 +26,7 @@ import pytest
 from parameterized import parameterized
 from PIL import Image
 
-from monai_dd.commands.datalists import main
+from monai_dd.__main__ import main
 from monai_dd.data.datalists import build_slices_datalist, find_slices, load_datalist
 from tests.data.datalists.brats.small import InFolder
 
@@ -232,7 +232,7 @@ class TestCommand(InPictures):
     def command(self, *arguments: str) -> tuple[int, str, str]:
         out, err = io.StringIO(), io.StringIO()
         with contextlib.redirect_stdout(out), contextlib.redirect_stderr(err):
-            status = main(["slices", "--dataset_dir", str(self.root), *arguments])
+            status = main(["datalist", "slices", "--dataset_dir", str(self.root), *arguments])
         return status, out.getvalue(), err.getvalue()
 
     def test_writes(self):

@@ -16,7 +16,7 @@ import tempfile
 import unittest
 from pathlib import Path
 
-from monai_dd.commands.visualize import main
+from monai_dd.__main__ import main
 from monai_dd.evaluation.tables.localization import localization_table
 from tests.evaluation.figures.test_localization import _run
 
@@ -48,7 +48,7 @@ class TestTable(unittest.TestCase):
             source, target = Path(folder) / "localization.csv", Path(folder) / "table.md"
             columns = "method,class,iou_threshold,accuracy,images,seed,variant\n"
             source.write_text(columns + "cam,Mass,0.1,0.5,10,0,robust\n")
-            self.assertEqual(main(["localization", str(source), "--output", str(target)]), 0)
+            self.assertEqual(main(["table", "localization", str(source), "--output", str(target)]), 0)
             self.assertIn("| robust: cam | 1    | 50.0", target.read_text())
 
 

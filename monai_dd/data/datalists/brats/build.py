@@ -10,7 +10,7 @@
 # limitations under the License.
 """Data lists of BraTS: folders of MRI with tumor masks become halves of slices in a patient-disjoint split.
 
-Command line: ``python -m monai_dd.data.datalists brats --help``.
+Command line: ``monai-dd datalist brats --help``.
 """
 
 from __future__ import annotations

@@ -10,7 +10,7 @@
 # limitations under the License.
 """Data lists of ChestX-ray14: images, labels of fourteen findings and boxes, in sections with no patient in two.
 
-Command line: ``python -m monai_dd.data.datalists chestxray14 --help``.
+Command line: ``monai-dd datalist chestxray14 --help``.
 """
 
 from __future__ import annotations

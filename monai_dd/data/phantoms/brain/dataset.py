@@ -10,7 +10,7 @@
 # limitations under the License.
 """A data set of brain phantoms as NIfTI files with the names of BraTS.
 
-Command line: ``python -m monai_dd.data.phantoms brain --help``.
+Command line: ``monai-dd phantoms brain --help``.
 """
 
 from __future__ import annotations

@@ -10,7 +10,7 @@
 # limitations under the License.
 """A data set of chest phantoms in the published layout of ChestX-ray14.
 
-Command line: ``python -m monai_dd.data.phantoms chest --help``.
+Command line: ``monai-dd phantoms chest --help``.
 """
 
 from __future__ import annotations

@@ -28,7 +28,7 @@ _SPELLED = {"Infiltration": "Infiltrate"}  # in the table of boxes only
 _README = """Chest phantoms: artificial radiographs that show no patient
 ===========================================================
 
-Computed by monai_dd ("python -m monai_dd.data.phantoms chest"); the names of the files and the columns of the tables
+Computed by monai_dd ("monai-dd phantoms chest"); the names of the files and the columns of the tables
 are those of NIH ChestX-ray14 (Wang et al., "ChestX-ray8", CVPR 2017), so that the same programs read both. Nothing
 here was taken from that data set. Results on phantoms say nothing about patients.
 

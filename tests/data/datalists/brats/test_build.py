@@ -23,7 +23,7 @@ import numpy as np
 import pytest
 from parameterized import parameterized
 
-from monai_dd.commands.datalists import main
+from monai_dd.__main__ import main
 from monai_dd.data.datalists import build_brats_datalist, find_brats_halves, load_datalist
 from monai_dd.transforms.axial import LoadAxialSlice
 from tests.data.datalists.brats.small import AREA, NEW, SHAPE, InFolder, brain, save, tumor, write_msd, write_study
@@ -232,7 +232,7 @@ class TestCommand(InDataSet):
     def command(self, *arguments: str) -> tuple[int, str, str]:
         out, err = io.StringIO(), io.StringIO()
         with contextlib.redirect_stdout(out), contextlib.redirect_stderr(err):
-            status = main(["brats", "--dataset_dir", str(self.root), "--quiet", *arguments])
+            status = main(["datalist", "brats", "--dataset_dir", str(self.root), "--quiet", *arguments])
         return status, out.getvalue(), err.getvalue()
 
     def test_writes(self):
@@ -240,7 +240,7 @@ class TestCommand(InDataSet):
         self.assertEqual((status, err), (0, ""))
         self.assertIn("layout: BraTS 2021\nchannels: T1 from t1, T1ce from t1ce, T2 from t2, FLAIR from flair\n", out)
         self.assertIn("training: 3 patients, 6 slices, 12 halves, 6 no tumor, 6 tumor; width AUC 1.000\n", out)
-        self.assertIn("width AUC: how well the brain's width in a half alone tells its label", out)
+        self.assertIn("width AUC: how well the brain's width in a hemisphere alone tells its label", out)
         self.assertEqual(len(json.loads((self.root / "datalist.json").read_text())["validation"]), 4)
 
     def test_skips_with_a_line_each(self):
@@ -256,9 +256,11 @@ class TestCommand(InDataSet):
 
     def test_help(self):
         with self.assertRaises(SystemExit) as caught, contextlib.redirect_stdout(io.StringIO()) as out:
-            main(["brats", "--help"])
+            main(["datalist", "brats", "--help"])
         self.assertEqual(caught.exception.code, 0)
-        self.assertIn("least tumor of a positive half, in pixels (default: 1000)", " ".join(out.getvalue().split()))
+        self.assertIn(
+            "least tumor of a positive hemisphere, in pixels (default: 1000)", " ".join(out.getvalue().split())
+        )
 
 
 @unittest.skipUnless(REAL, "needs real data: MONAI_DD_REAL_DATA names no folder")

@@ -27,7 +27,7 @@ from monai.data import DataLoader, Dataset
 from monai.transforms import Compose, EnsureTyped, LoadImaged
 from parameterized import parameterized
 
-from monai_dd.commands.datalists import main
+from monai_dd.__main__ import main
 from monai_dd.data.datalists import build_chestxray14_datalist, load_datalist
 from monai_dd.data.datalists.chestxray14.build import FINDINGS
 from monai_dd.transforms import BoxMaskd
@@ -236,7 +236,7 @@ class TestCommand(InChest):
     def command(self, *arguments: str) -> tuple[int, str, str]:
         out, err = io.StringIO(), io.StringIO()
         with contextlib.redirect_stdout(out), contextlib.redirect_stderr(err):
-            status = main(["chestxray14", "--dataset_dir", str(self.root), *arguments])
+            status = main(["datalist", "chestxray14", "--dataset_dir", str(self.root), *arguments])
         return status, out.getvalue(), err.getvalue()
 
     def test_writes(self):

@@ -21,7 +21,7 @@ from pathlib import Path
 import nibabel as nib
 import numpy as np
 
-from monai_dd.commands.phantoms import main
+from monai_dd.__main__ import main
 from monai_dd.data.phantoms import create_brain_phantom, write_brain_phantom_patients
 
 NAMES = ["flair", "seg", "t1", "t1ce", "t2"]
@@ -82,7 +82,7 @@ class TestPatients(unittest.TestCase):
             self._write(1, seed=1)
 
     def test_command_line(self):
-        arguments = ["brain", "--output_dir", str(self.root), "--spacing", "8"]
+        arguments = ["phantoms", "brain", "--output_dir", str(self.root), "--spacing", "8"]
         with contextlib.redirect_stdout(io.StringIO()) as out, contextlib.redirect_stderr(io.StringIO()):
             self.assertEqual(main([*arguments, "--num_patients", "1"]), 0)
         self.assertEqual(out.getvalue().strip(), str(self.root))

@@ -23,7 +23,7 @@ import numpy as np
 from parameterized import parameterized
 from PIL import Image
 
-from monai_dd.commands.phantoms import main
+from monai_dd.__main__ import main
 from monai_dd.data.datalists.chestxray14.build import build_chestxray14_datalist
 from monai_dd.data.phantoms import CHEST_FINDINGS, create_chest_phantom, write_chest_phantom_images
 
@@ -141,12 +141,12 @@ class TestImages(unittest.TestCase):
             self._write(1, **options)
 
     def test_command_line(self):
-        arguments = ["chest", "--output_dir", str(self.root), "--image_size", "32"]
+        arguments = ["phantoms", "chest", "--output_dir", str(self.root), "--image_size", "32"]
         with contextlib.redirect_stdout(io.StringIO()) as out, contextlib.redirect_stderr(io.StringIO()):
             self.assertEqual(main([*arguments, "--num_patients", "1"]), 0)
         self.assertEqual(out.getvalue().strip(), str(self.root))
         with contextlib.redirect_stderr(io.StringIO()) as err:
-            self.assertEqual(main(["chest", "--output_dir", f"{self.root}-2", "--image_size", "16"]), 2)
+            self.assertEqual(main(["phantoms", "chest", "--output_dir", f"{self.root}-2", "--image_size", "16"]), 2)
         self.assertIn("error: image_size: expected 32 to 2048 pixels, got 16", err.getvalue())
 
 

@@ -23,7 +23,7 @@ import numpy as np
 from parameterized import parameterized
 from pydicom import dcmread
 
-from monai_dd.commands.phantoms import main
+from monai_dd.__main__ import main
 from monai_dd.data.phantoms import create_pet_phantom, write_pet_phantom_studies
 from monai_dd.data.phantoms.pet.dataset import plan_studies
 
@@ -110,13 +110,13 @@ class TestCommandLine(unittest.TestCase):
     def test_writes(self):
         with tempfile.TemporaryDirectory() as folder, contextlib.redirect_stdout(io.StringIO()) as out:
             with contextlib.redirect_stderr(io.StringIO()):
-                status = main(["pet", "--output_dir", folder, "--num_studies", "1", "--voxel_size", "20"])
+                status = main(["phantoms", "pet", "--output_dir", folder, "--num_studies", "1", "--voxel_size", "20"])
             self.assertEqual(status, 0)
             self.assertTrue(Path(out.getvalue().strip()).is_file())
 
     def test_one_line_for_bad_input(self):
         with tempfile.TemporaryDirectory() as folder, contextlib.redirect_stderr(io.StringIO()) as err:
-            self.assertEqual(main(["pet", "--output_dir", folder, "--num_studies", "0"]), 2)
+            self.assertEqual(main(["phantoms", "pet", "--output_dir", folder, "--num_studies", "0"]), 2)
         self.assertEqual(len(err.getvalue().strip().splitlines()), 1)
         self.assertIn("num_studies", err.getvalue())
 
