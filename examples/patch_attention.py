@@ -71,7 +71,8 @@ def parse(argv: Sequence[str] | None) -> tuple[OneLineParser, argparse.Namespace
     kinds = [kind.value for kind in PatchPooling]
     parser.add_argument("--dataset", choices=IMAGE_SETS, default="digits", help="what to train on (default: digits)")
     parser.add_argument("--dataset_dir", type=Path, help="folder of its published files; none for digits")
-    parser.add_argument("--pooling", nargs="+", choices=[*kinds, ALL], default=[ALL], help="default: all six")
+    poolings = {"choices": [*kinds, ALL], "default": [ALL], "metavar": "POOLING"}
+    parser.add_argument("--pooling", nargs="+", **poolings, help="%(choices)s, which is the default")
     parser.add_argument("--seeds", nargs="+", type=int, default=[0, 1, 2], help="a training each (default: 0 1 2)")
     parser.add_argument("--epochs", type=int, help="of each training (default: 200; 20 for digits)")
     parser.add_argument("--batch_size", type=int, default=128, help="images per batch (default: 128, as in the paper)")
@@ -89,14 +90,17 @@ def parse(argv: Sequence[str] | None) -> tuple[OneLineParser, argparse.Namespace
             parser.error(f"--{name}: expected 1 or more, got {getattr(args, name)}")
     if min(args.seeds) < 0 or max(args.seeds) >= 2**32 or len(set(args.seeds)) < len(args.seeds):
         parser.error(f"--seeds: expected different numbers from 0 to 2**32 - 1, got {args.seeds}")
-    if (args.dataset_dir is None) != (IMAGE_SETS[args.dataset].reader is None):
-        parser.error(f"--dataset_dir: expected the folder of a data set that is read, got {args.dataset_dir}")
-    if args.dataset_dir is not None and not args.dataset_dir.is_dir():
+    if IMAGE_SETS[args.dataset].reader is None:
+        if args.dataset_dir is not None:
+            parser.error(f"--dataset_dir: expected none for {args.dataset}, got {args.dataset_dir}")
+    elif args.dataset_dir is None:
+        parser.error(f"--dataset_dir: expected the folder of {args.dataset}, got none")
+    elif not args.dataset_dir.is_dir():
         parser.error(f"--dataset_dir: expected a folder, got {args.dataset_dir}")
     cuda = torch.cuda.is_available()
     args.device = args.device or ("cuda" if cuda else "cpu")
     if args.device.partition(":")[0] not in (["cpu", "cuda"] if cuda else ["cpu"]):
-        parser.error(f"--device: expected cpu{' or cuda' if cuda else ', as torch sees no CUDA'}, got {args.device}")
+        parser.error(f"--device: expected cpu{' or cuda' if cuda else ' where torch sees no CUDA'}, got {args.device}")
     return parser, args
 
 
