@@ -18,20 +18,20 @@ last two blocks on 512 x 512 images). Every part that has a peer compares the re
 from __future__ import annotations
 
 import argparse
-import csv
 import importlib.util
-from collections.abc import Callable, Iterator
-from pathlib import Path
+from collections.abc import Callable, Iterator, Sequence
 from statistics import median
 from time import perf_counter
 
 import torch
+from common import BenchmarkParser, write_rows
 from torch.utils.benchmark import Timer
 
 from monai_dd.networks.layers import consistent_attention, spatial_log_softmax
 
 FIELDS = ["part", "case", "measured", "seconds", "compared_with", "compared_seconds", "speedup", "share_percent"]
 FIELDS += ["max_difference"]
+PARTS = {"ipopt": ("pyomo", "casadi"), "cvxpylayers": ("cvxpylayers", "diffcp"), "network": ()}  # and what each needs
 TOLERANCE = 1e-5  # of a probability, the accuracy asked of the maps
 
 
@@ -197,40 +197,26 @@ def network_share(args: argparse.Namespace) -> Iterator[dict]:
         yield row("network", case, name, seconds(synchronized(part)), "training step", whole)
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parts = ["ipopt", "cvxpylayers", "network"]
-    parser.add_argument("--parts", nargs="+", choices=parts, default=parts, help="what to measure (default: all)")
+def compare(args: argparse.Namespace) -> Iterator[dict]:
+    for part, needs in PARTS.items():
+        missing = [name for name in needs if importlib.util.find_spec(name) is None]
+        if part not in args.parts or missing:
+            print(f"{part}: skipped, {'not installed: ' + ', '.join(missing) if missing else 'not asked for'}")
+        elif part == "network":
+            yield from network_share(args)
+        else:
+            for size in args.grids:
+                yield from (compare_ipopt if part == "ipopt" else compare_cvxpylayers)(size, args)
+
+
+def main(argv: Sequence[str] | None = None) -> None:
+    parser = BenchmarkParser("closed_form", __doc__, repeats=5)
+    parser.add_argument("--parts", nargs="+", choices=PARTS, default=list(PARTS), help="what to measure (default: all)")
     parser.add_argument("--grids", nargs="+", type=int, default=[8, 32, 64], help="fine sizes (default: 8 32 64)")
-    parser.add_argument("--repeats", type=int, default=5, help="runs of a slow measurement; the median counts")
-    parser.add_argument("--threads", type=int, default=1, help="threads of torch (default: 1, as the solvers)")
     parser.add_argument("--size", type=int, default=512, help="image size of the network part (default: 512)")
     parser.add_argument("--batch", type=int, default=2, help="images per batch of the network part (default: 2)")
-    parser.add_argument("--device", default="cpu", help="device of the network part (default: cpu)")
-    parser.add_argument("--output", type=Path, default=Path("runs/closed_form.csv"), help="CSV to write")
-    args = parser.parse_args()
-    torch.set_num_threads(args.threads)
-
-    args.output.parent.mkdir(parents=True, exist_ok=True)
-    with args.output.open("w", newline="") as stream:
-        writer = csv.DictWriter(stream, FIELDS)
-        writer.writeheader()
-        for part, needs in (
-            ("ipopt", ("pyomo", "casadi")),
-            ("cvxpylayers", ("cvxpylayers", "diffcp")),
-            ("network", ()),
-        ):
-            missing = [name for name in needs if importlib.util.find_spec(name) is None]
-            if part not in args.parts or missing:
-                print(f"{part}: skipped, {'not installed: ' + ', '.join(missing) if missing else 'not asked for'}")
-                continue
-            compare = compare_ipopt if part == "ipopt" else compare_cvxpylayers
-            rows = network_share(args) if part == "network" else (r for n in args.grids for r in compare(n, args))
-            for result in rows:
-                writer.writerow(result)
-                stream.flush()
-                print(", ".join(f"{key} {value}" for key, value in result.items() if value), flush=True)
-    print(f"written to {args.output}")
+    args = parser.read(argv)
+    write_rows(args.output, FIELDS, compare(args))
 
 
 if __name__ == "__main__":

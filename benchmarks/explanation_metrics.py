@@ -20,16 +20,14 @@ Results are compared before times; the run ends where they differ.
 from __future__ import annotations
 
 import argparse
-import csv
 import importlib.util
-from collections.abc import Callable, Iterator
-from pathlib import Path
+from collections.abc import Callable, Iterator, Sequence
 from statistics import median
-from time import perf_counter
 from typing import NamedTuple
 
 import numpy as np
 import torch
+from common import BenchmarkParser, ratio, seconds, write_rows
 from sklearn.metrics import average_precision_score, jaccard_score
 from torch import nn
 
@@ -249,14 +247,6 @@ def run_network(network: nn.Module, image: torch.Tensor, number: int, batch_size
         network(batch[: number - start])
 
 
-def seconds(function: Callable[[], object], args: argparse.Namespace) -> float:
-    start = perf_counter()
-    function()
-    if args.device.startswith("cuda"):
-        torch.cuda.synchronize()
-    return perf_counter() - start
-
-
 def compare(part: str, contest: Contest, args: argparse.Namespace) -> dict:
     own, other = contest.ours(), contest.theirs()  # this warms up, too
     difference = float(np.abs(own - other.reshape(own.shape)).max() / np.ptp(other))
@@ -267,16 +257,15 @@ def compare(part: str, contest: Contest, args: argparse.Namespace) -> dict:
     for _ in range(args.repeats):  # in turns: what else the machine does hits all
         for function, taken in zip((contest.ours, contest.theirs, contest.network), times, strict=True):
             if function is not None:
-                taken.append(seconds(function, args))
-    ratio = median(theirs / ours for ours, theirs in zip(times[0], times[1], strict=True))
-    share = f"{median(n / o for n, o in zip(times[2], times[0], strict=True)):.2f}" if times[2] else ""
+                taken.append(seconds(function, args.device))
+    share = f"{ratio(times[2], times[0]):.2f}" if times[2] else ""
     values = [part, contest.case, contest.measured, f"{median(times[0]):.3g}", contest.peer, f"{median(times[1]):.3g}"]
-    values += [f"{ratio:.1f}", share, f"{difference:.1e}"]
+    values += [f"{ratio(times[1], times[0]):.1f}", share, f"{difference:.1e}"]
     return dict(zip(FIELDS, values, strict=True))
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+def main(argv: Sequence[str] | None = None) -> None:
+    parser = BenchmarkParser("explanation_metrics", __doc__, repeats=3)
     parts = {"masks": contests_of_masks, "curves": contests_of_curves}
     parser.add_argument("--parts", nargs="+", choices=parts, default=list(parts), help="what to measure (default: all)")
     parser.add_argument("--images", type=int, default=512, help="maps of the part masks (default: 512)")
@@ -285,30 +274,15 @@ def main() -> None:
     parser.add_argument("--curve_size", type=int, default=96, help="their size, a multiple of 16 (default: 96)")
     parser.add_argument("--fractions", type=int, default=51, help="fractions of removed pixels (default: 51)")
     parser.add_argument("--batch_size", type=int, default=8, help="images in one pass of the network (default: 8)")
-    parser.add_argument("--repeats", type=int, default=3, help="turns; medians count (default: 3)")
-    parser.add_argument("--threads", type=int, default=1, help="threads of torch on the CPU (default: 1, as the loops)")
-    parser.add_argument("--device", default="cpu", help="cpu or cuda (default: cpu)")
-    parser.add_argument("--output", type=Path, default=Path("runs/explanation_metrics.csv"), help="CSV to write")
-    args = parser.parse_args()
-    if args.curve_size < 16 or args.curve_size % 16:
-        parser.error(f"--curve_size: expected a multiple of 16, got {args.curve_size}")
-    if min(args.images, args.map_size, args.curve_images, args.fractions - 1, args.batch_size, args.repeats) < 1:
-        parser.error("expected positive numbers, and two fractions or more")
-    torch.set_num_threads(args.threads)
+    args = parser.read(argv)
+    if args.curve_size % 16 or not 32 <= args.curve_size <= 480:  # phantoms have voxels of 0.5 to 8 mm
+        parser.error(f"--curve_size: expected a multiple of 16 from 32 to 480, got {args.curve_size}")
+    if args.fractions < 2:
+        parser.error(f"--fractions: expected 2 or more, got {args.fractions}")
     if importlib.util.find_spec("quantus") is None:
         print("Quantus: left out, not installed")
-
-    args.output.parent.mkdir(parents=True, exist_ok=True)
-    with args.output.open("w", newline="") as stream:
-        writer = csv.DictWriter(stream, FIELDS)
-        writer.writeheader()
-        for part in args.parts:
-            for contest in parts[part](args):
-                result = compare(part, contest, args)
-                writer.writerow(result)
-                stream.flush()
-                print(", ".join(f"{key} {value}" for key, value in result.items() if value), flush=True)
-    print(f"written to {args.output}")
+    rows = (compare(part, contest, args) for part in args.parts for contest in parts[part](args))
+    write_rows(args.output, FIELDS, rows)
 
 
 if __name__ == "__main__":

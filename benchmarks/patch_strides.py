@@ -14,20 +14,19 @@
 layer with a 9x9 kernel and stride 4 or 2, and a stride of two in none, one, two or three layers of the backbone. The
 first of them is the sixth layer (Section V-D), the others, which the paper does not name, begin the next two stages.
 A step clears the gradients and runs forward, loss (Eq. 9), backward and SGD. Memory and time are given as ratios to the
-row without strides in the backbone and with patch stride 4, beside the seconds and accuracies that the paper prints.
+row without strides in the backbone and with patch stride 4, next to the seconds and accuracies that the paper prints.
 """
 
 from __future__ import annotations
 
 import argparse
-import csv
 from collections.abc import Callable, Sequence
-from pathlib import Path
+from functools import partial
 from statistics import median
-from time import perf_counter
 from typing import Any, NamedTuple
 
 import torch
+from common import BenchmarkParser, in_turns, ratio, seconds, write_rows
 from torch import nn
 from torch.autograd.graph import saved_tensors_hooks
 
@@ -135,29 +134,14 @@ def build(row: Row, args: argparse.Namespace) -> Contender:
     return Contender(step, "x".join(map(str, grid)), saved, peak)
 
 
-def seconds(step: Callable[[], None], device: str) -> float:
-    """Time of one step."""
-    start = perf_counter()
-    step()
-    if torch.device(device).type == "cuda":
-        torch.cuda.synchronize(device)
-    return perf_counter() - start
-
-
 def compare(args: argparse.Namespace) -> list[dict[str, str]]:
     contenders = [build(row, args) for row in ROWS]
-    times: list[list[float]] = [[] for _ in contenders]
-    for repeat in range(args.repeats):  # in turns, every second turn backwards: what else the machine does hits all
-        order = range(len(contenders)) if repeat % 2 == 0 else reversed(range(len(contenders)))
-        for k in order:
-            times[k].append(seconds(contenders[k].step, args.device))
-
+    times = in_turns([partial(seconds, contender.step, args.device) for contender in contenders], args.repeats)
     first, rows = contenders[0], []
     for row, own, contender in zip(ROWS, times, contenders, strict=True):
-        ratio = median(mine / other for mine, other in zip(own, times[0], strict=True))
         values: list[object] = [f"2 x {row.strides.count(2)}", row.patch_stride, contender.patches, args.device]
         values += [torch.get_num_threads(), args.features, args.batch_size, args.repeats]
-        values += [f"{median(own):.4g}", f"{min(own):.4g}", f"{ratio:.3f}"]
+        values += [f"{median(own):.4g}", f"{min(own):.4g}", f"{ratio(own, times[0]):.3f}"]
         values += [f"{contender.saved:.1f}", f"{contender.saved / first.saved:.3f}"]
         if contender.peak is None or first.peak is None:
             values += ["", ""]
@@ -190,31 +174,14 @@ def format_table(rows: list[dict[str, str]]) -> str:
 
 
 def main(argv: Sequence[str] | None = None) -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = BenchmarkParser("patch_strides", __doc__, repeats=7)
     parser.add_argument("--features", type=int, default=8, help="of the stem (default: 8; 64 in the paper)")
     parser.add_argument("--batch_size", type=int, default=4, help="images per batch (default: 4; 48 in the paper)")
-    parser.add_argument("--repeats", type=int, default=7, help="turns; medians count (default: 7)")
     parser.add_argument("--warm_up", type=int, default=1, help="steps before the clock starts (default: 1)")
-    parser.add_argument("--device", default="cpu", help="cpu or cuda (default: cpu)")
-    parser.add_argument("--threads", type=int, default=1, help="threads of torch on the CPU (default: 1)")
-    parser.add_argument("--output", type=Path, default=Path("runs/patch_strides.csv"), help="CSV to write")
-    args = parser.parse_args(argv)
-    if min(args.features, args.batch_size, args.repeats, args.warm_up, args.threads) < 1:
-        parser.error("--features, --batch_size, --repeats, --warm_up, --threads: expected 1 or more")
-    if args.device.partition(":")[0] not in ("cpu", "cuda"):
-        parser.error(f"--device: expected cpu or cuda, got {args.device!r}")
-    if args.device.startswith("cuda") and not torch.cuda.is_available():
-        parser.error(f"--device: expected a device that is there, got {args.device!r} and torch sees no CUDA")
-    torch.set_num_threads(args.threads)
-
+    args = parser.read(argv)
     rows = compare(args)
-    args.output.parent.mkdir(parents=True, exist_ok=True)
-    with args.output.open("w", newline="") as stream:
-        writer = csv.DictWriter(stream, FIELDS)
-        writer.writeheader()
-        writer.writerows(rows)
     print(format_table(rows))
-    print(f"written to {args.output}")
+    write_rows(args.output, FIELDS, rows, show=False)
 
 
 if __name__ == "__main__":

@@ -20,16 +20,15 @@ in float64) before anything is timed; ``exact`` is the variant the bundle recomm
 from __future__ import annotations
 
 import argparse
-import csv
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import partial
 from itertools import pairwise
 from pathlib import Path
 from statistics import median
-from time import perf_counter
 from typing import Any, NamedTuple
 
 import torch
+from common import BenchmarkParser, in_turns, ratio, seconds, write_rows
 from monai.bundle import ConfigParser
 from monai.data import MetaTensor, list_data_collate
 from torch import nn
@@ -206,15 +205,10 @@ def check(args: argparse.Namespace, batch: dict) -> None:
         raise SystemExit(f"peer and dual_gated differ: expected equal counts and differences below {TOLERANCE}")
 
 
-def seconds(contender: Contender, args: argparse.Namespace) -> float:
+def step_seconds(contender: Contender, args: argparse.Namespace) -> float:
     """Time of one step."""
     torch.backends.cudnn.deterministic = contender.deterministic
-    cuda = torch.device(args.device).type == "cuda"
-    start = perf_counter()
-    contender.run()
-    if cuda:
-        torch.cuda.synchronize(args.device)
-    return (perf_counter() - start) / args.steps
+    return seconds(contender.run, args.device) / args.steps
 
 
 def build(builder: Callable[[], Contender], args: argparse.Namespace) -> tuple[Contender, str]:
@@ -225,7 +219,7 @@ def build(builder: Callable[[], Contender], args: argparse.Namespace) -> tuple[C
         torch.cuda.reset_peak_memory_stats(args.device)
     contender = builder()
     for _ in range(args.warm_up):
-        seconds(contender, args)
+        step_seconds(contender, args)
     peak = f"{(torch.cuda.max_memory_allocated(args.device) - before) / 2**20:.0f}" if cuda else ""
     return contender, peak
 
@@ -245,12 +239,7 @@ def compare(args: argparse.Namespace) -> list[dict]:
     built = [build(builder, args) for builder in builders]
     contenders = [contender for contender, _ in built]
 
-    times: list[list[float]] = [[] for _ in contenders]
-    for repeat in range(args.repeats):  # in turns, every second turn backwards: what else the machine does hits all
-        order = range(len(contenders)) if repeat % 2 == 0 else reversed(range(len(contenders)))
-        for k in order:
-            times[k].append(seconds(contenders[k], args))
-
+    times = in_turns([partial(step_seconds, contender, args) for contender in contenders], args.repeats)
     peers = {(c.precision, c.layout): t for c, t in zip(contenders, times, strict=True) if c.step == "peer"}
     rows = []
     for (contender, peak), own in zip(built, times, strict=True):
@@ -262,47 +251,24 @@ def compare(args: argparse.Namespace) -> list[dict]:
     return rows
 
 
-def ratio(ours: list[float], theirs: list[float]) -> float:
-    """Median of the ratios of the turns: both times of a turn are neighbors on the clock."""
-    return median(own / other for own, other in zip(ours, theirs, strict=True))
-
-
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+def main(argv: Sequence[str] | None = None) -> None:
+    parser = BenchmarkParser("training_step", __doc__, repeats=9)
     names = sorted(path.stem.removeprefix("variant_") for path in CONFIGS.glob("variant_*.json"))
     flag = argparse.BooleanOptionalAction
     parser.add_argument("--batch_size", type=int, default=8, help="images per batch (default: 8; 64 in the setting)")
     parser.add_argument("--image_size", type=int, default=128, help="multiple of 16 (default: 128; 256 in the setting)")
-    parser.add_argument("--repeats", type=int, default=9, help="turns; medians count (default: 9)")
     parser.add_argument("--steps", type=int, default=2, help="steps of each turn (default: 2)")
     parser.add_argument("--warm_up", type=int, default=1, help="turns before the clock starts (default: 1)")
     parser.add_argument("--variants", nargs="+", choices=names, default=["dual_gated", "exact"], help="of the bundle")
-    parser.add_argument("--device", default="cpu", help="cpu or cuda (default: cpu)")
     parser.add_argument("--amp", action=flag, help="mixed precision too (default: on CUDA)")
     parser.add_argument("--channels_last", action=flag, help="the peer channels-last too (default: on CUDA)")
-    parser.add_argument("--threads", type=int, default=1, help="threads of torch on the CPU (default: 1)")
-    parser.add_argument("--output", type=Path, default=Path("runs/training_step.csv"), help="CSV to write")
-    args = parser.parse_args()
-    if args.image_size < 16 or args.image_size % 16:
+    args = parser.read(argv)
+    if args.image_size % 16:
         parser.error(f"--image_size: expected a multiple of 16, got {args.image_size}")
-    if min(args.batch_size, args.repeats, args.steps, args.warm_up) < 1:
-        parser.error("--batch_size, --repeats, --steps, --warm_up: expected 1 or more")
-    cuda = torch.device(args.device).type == "cuda"
-    if cuda and not torch.cuda.is_available():
-        parser.error(f"--device: expected a device that is there, got {args.device!r} and torch sees no CUDA")
+    cuda = args.device.startswith("cuda")
     args.amp = cuda if args.amp is None else args.amp
     args.channels_last = cuda if args.channels_last is None else args.channels_last
-    torch.set_num_threads(args.threads)
-
-    rows = compare(args)
-    args.output.parent.mkdir(parents=True, exist_ok=True)
-    with args.output.open("w", newline="") as stream:
-        writer = csv.DictWriter(stream, FIELDS)
-        writer.writeheader()
-        writer.writerows(rows)
-    for row in rows:
-        print(", ".join(f"{key} {value}" for key, value in row.items() if value != ""))
-    print(f"written to {args.output}")
+    write_rows(args.output, FIELDS, compare(args))
 
 
 if __name__ == "__main__":

@@ -50,7 +50,8 @@ def print_runs(path: Path, split: str) -> None:
     Raises:
         ValueError: when the file lacks columns or a value is no number.
     """
-    from monai_dd.evaluation.tables.runs import format_table, read_runs, summarize_runs
+    from monai_dd.evaluation.runs import read_runs
+    from monai_dd.evaluation.tables.runs import format_table, summarize_runs
 
     print(format_table(summarize_runs(read_runs(path))))
     print(f"percent, mean ± standard deviation over seeds, split {split}; every value: {path}")

@@ -16,16 +16,19 @@ import contextlib
 import csv
 import io
 import runpy
+import sys
 import tempfile
 import unittest
 from pathlib import Path
+from unittest import mock
 
 import torch
 from parameterized import parameterized
 from torch import nn
 
-SCRIPT = Path(__file__).resolve().parents[2] / "benchmarks" / "patch_strides.py"
-BENCHMARK = runpy.run_path(str(SCRIPT), run_name="patch_strides")
+FOLDER = Path(__file__).resolve().parents[2] / "benchmarks"
+with mock.patch.object(sys, "path", [str(FOLDER), *sys.path]):
+    BENCHMARK = runpy.run_path(str(FOLDER / "patch_strides.py"), run_name="patch_strides")
 
 
 def run(*arguments: str) -> tuple[int, str, str]:
@@ -88,13 +91,13 @@ class TestPatchStrides(unittest.TestCase):
 
     @parameterized.expand(
         [
-            ("repeats", ["--repeats", "0"], "expected 1 or more"),
+            ("repeats", ["--repeats", "0"], "--repeats: expected 1 or more, got 0"),
             ("device", ["--device", "abacus"], "--device: expected cpu or cuda, got 'abacus'"),
         ]
     )
     def test_bad_input(self, _, arguments, message):
         status, printed, error = run(*arguments)
-        self.assertEqual((status, printed), (2, ""))
+        self.assertEqual((status, printed, error.count("\n")), (2, "", 1))
         self.assertIn(message, error)
 
 

@@ -78,6 +78,7 @@ class TestIdentity(unittest.TestCase):
         self.assertEqual(self.capture.SeriesDescription, "class and attention")
         self.assertNotEqual(self.capture.Modality, "PT")
         self.assertEqual(self.capture.ImageType[:2], ["DERIVED", "SECONDARY"])
+        self.assertEqual(self.capture.BurnedInAnnotation, "NO")  # nothing in the pixels names the patient
 
     def test_long_texts_are_cut(self):
         capture = attention_secondary_capture(PICTURE, self.source, "d" * 100, "m" * 100, "v" * 100)

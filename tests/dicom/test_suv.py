@@ -169,6 +169,15 @@ class TestSUVFactors(unittest.TestCase):
             suv_factors(header)
         factors_of({"AcquisitionTime": "114120"})  # warnings are errors there
 
+    def test_alternative_of_another_year_is_reported_without_overflow(self):
+        # 60 years of half-lives of 6000 s: exp(218,000) is not a number of a computer; exp(10) - 1 is reported
+        header = build_pet_header([{**BASE, "GEPrivatePostInjectionDateTime": "20850101114000"}])
+        with warnings.catch_warnings(record=True) as caught:
+            warnings.simplefilter("always")
+            suv_factors(header)
+        self.assertEqual([each.category for each in caught], [errors.SUVWarning])
+        self.assertIn("ge_private would change SUV by +2202546.6 %", str(caught[0].message))
+
     def test_none(self):
         # per slice: frame factor, and decay from injection to its own acquisition (6000 s and 6300 s)
         beds = [{"DecayCorrection": "NONE"}, {"DecayCorrection": "NONE", "AcquisitionTime": "114500"}]

@@ -26,20 +26,20 @@ __all__ = ["load_cifar10", "load_cifar100"]
 
 SHAPE = (3, 32, 32)
 PIXELS = 3 * 32 * 32
-SECTIONS = ("training", "test")
+SPLITS = ("training", "test")
 TEN = {"training": [f"data_batch_{i}" for i in range(1, 6)], "test": ["test_batch"]}
 HUNDRED = {"training": ["train"], "test": ["test"]}
 CLASSES = {"coarse": 20, "fine": 100}
 SOURCE = "{name}-python.tar.gz or {name}-binary.tar.gz from https://www.cs.toronto.edu/~kriz/cifar.html and unpack it"
 
 
-def load_cifar10(dataset_dir: str | Path, section: str = "training") -> list[dict[str, Any]]:
+def load_cifar10(dataset_dir: str | Path, split: str = "training") -> list[dict[str, Any]]:
     """Images and labels of CIFAR-10: 50,000 for training, 10,000 for the test.
 
     Args:
         dataset_dir: folder of ``data_batch_1`` to ``data_batch_5`` and ``test_batch`` (Python), of the same with
             ``.bin`` (binary), or the one that ``cifar-10-batches-py`` or ``cifar-10-batches-bin`` lies in.
-        section: ``training`` or ``test``.
+        split: ``training`` or ``test``.
 
     Returns:
         items with ``image``, unsigned bytes ``(3, 32, 32)`` as red, green and blue ``[C, H, W]``, ``label`` 0 to 9, and
@@ -47,19 +47,30 @@ def load_cifar10(dataset_dir: str | Path, section: str = "training") -> list[dic
 
     Raises:
         ValueError: when the files are absent (with where to get them) or broken.
+
+    Example:
+        Five binary files of two black images each, a byte of the label before 3072 of the pixels:
+
+        >>> from tempfile import TemporaryDirectory
+        >>> with TemporaryDirectory() as folder:
+        ...     for i in range(1, 6):
+        ...         np.zeros((2, 3073), dtype=np.uint8).tofile(f"{folder}/data_batch_{i}.bin")
+        ...     items = load_cifar10(folder)
+        >>> len(items), items[9]["image"].shape, items[9]["label"], items[9]["case"]
+        (10, (3, 32, 32), 0, 'data_batch_5.bin:1')
     """
-    check_option("section", section, SECTIONS)
+    check_option("split", split, SPLITS)
     folders, source = ("cifar-10-batches-py", "cifar-10-batches-bin"), SOURCE.format(name="cifar-10")
-    return _load(dataset_dir, folders, TEN[section], source, ["labels"], [10], 0)
+    return _load(dataset_dir, folders, TEN[split], source, ["labels"], [10], 0)
 
 
-def load_cifar100(dataset_dir: str | Path, section: str = "training", labels: str = "fine") -> list[dict[str, Any]]:
+def load_cifar100(dataset_dir: str | Path, split: str = "training", labels: str = "fine") -> list[dict[str, Any]]:
     """Images and labels of CIFAR-100: 50,000 for training, 10,000 for the test.
 
     Args:
         dataset_dir: folder of ``train`` and ``test`` (Python), of ``train.bin`` and ``test.bin`` (binary), or the one
             that ``cifar-100-python`` or ``cifar-100-binary`` lies in.
-        section: ``training`` or ``test``.
+        split: ``training`` or ``test``.
         labels: ``fine``, 100 classes, or ``coarse``, 20.
 
     Returns:
@@ -67,13 +78,23 @@ def load_cifar100(dataset_dir: str | Path, section: str = "training", labels: st
 
     Raises:
         ValueError: when the files are absent (with where to get them) or broken.
+
+    Example:
+        A binary file of two black images with both labels, 4 of 20 and 31 of 100:
+
+        >>> from tempfile import TemporaryDirectory
+        >>> with TemporaryDirectory() as folder:
+        ...     np.array([[4, 31] + [0] * 3072] * 2, dtype=np.uint8).tofile(f"{folder}/test.bin")
+        ...     fine, coarse = (load_cifar100(folder, "test", labels) for labels in ("fine", "coarse"))
+        >>> fine[0]["label"], coarse[0]["label"]
+        (31, 4)
     """
-    check_option("section", section, SECTIONS)
+    check_option("split", split, SPLITS)
     check_option("labels", labels, CLASSES)
     folders, source = ("cifar-100-python", "cifar-100-binary"), SOURCE.format(name="cifar-100")
     keys = [f"{name}_labels" for name in CLASSES]
     return _load(
-        dataset_dir, folders, HUNDRED[section], source, keys, list(CLASSES.values()), list(CLASSES).index(labels)
+        dataset_dir, folders, HUNDRED[split], source, keys, list(CLASSES.values()), list(CLASSES).index(labels)
     )
 
 
@@ -92,7 +113,7 @@ def _load(
     for batch in batches:
         path = folder / (batch + Path(first).suffix)
         if not path.is_file():
-            raise ValueError(f"dataset_dir: expected {path.name} beside {first}; get {source}")
+            raise ValueError(f"dataset_dir: expected {path.name} next to {first}; get {source}")
         images, labels = _read_binary(path, keys) if path.suffix else _read_python(path, keys)
         label = labels[:, chosen]
         if label.size and (label.min() < 0 or label.max() >= classes[chosen]):

@@ -27,12 +27,12 @@ FILES = {"training": "train_32x32.mat", "test": "test_32x32.mat", "extra": "extr
 SOURCE = "it from http://ufldl.stanford.edu/housenumbers (format 2, cropped digits)"
 
 
-def load_svhn(dataset_dir: str | Path, section: str = "training") -> list[dict[str, Any]]:
+def load_svhn(dataset_dir: str | Path, split: str = "training") -> list[dict[str, Any]]:
     """Images and labels of SVHN: 73,257 digits for training, 26,032 for the test, 531,131 extra ones.
 
     Args:
         dataset_dir: folder of ``train_32x32.mat``, ``test_32x32.mat`` and ``extra_32x32.mat``.
-        section: ``training``, ``test`` or ``extra``.
+        split: ``training``, ``test`` or ``extra``.
 
     Returns:
         items with ``image``, unsigned bytes ``(3, 32, 32)`` as red, green and blue ``[C, H, W]``, ``label`` 0 to 9 (the
@@ -40,9 +40,19 @@ def load_svhn(dataset_dir: str | Path, section: str = "training") -> list[dict[s
 
     Raises:
         ValueError: when the file is absent (with where to get it) or broken.
+
+    Example:
+        >>> from tempfile import TemporaryDirectory
+        >>> from scipy.io import savemat
+        >>> images, labels = np.zeros((32, 32, 3, 2), dtype=np.uint8), np.array([[10], [7]], dtype=np.uint8)
+        >>> with TemporaryDirectory() as folder:
+        ...     savemat(f"{folder}/test_32x32.mat", {"X": images, "y": labels})
+        ...     items = load_svhn(folder, "test")
+        >>> [(item["image"].shape, item["label"]) for item in items]
+        [((3, 32, 32), 0), ((3, 32, 32), 7)]
     """
-    check_option("section", section, FILES)
-    folder, name = find_folder(dataset_dir, (), [FILES[section]], SOURCE)
+    check_option("split", split, FILES)
+    folder, name = find_folder(dataset_dir, (), [FILES[split]], SOURCE)
     content = read_matlab_arrays(folder / name, ("X", "y"))
     images, labels = content.get("X"), content.get("y")
     found = {key: None if value is None else value.shape for key, value in (("X", images), ("y", labels))}

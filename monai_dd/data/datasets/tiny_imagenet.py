@@ -22,18 +22,18 @@ from monai_dd.utils.checks import check_option
 
 __all__ = ["load_tiny_imagenet"]
 
-SECTIONS = ("training", "validation")
+SPLITS = ("training", "validation")
 SOURCE = "tiny-imagenet-200.zip from http://cs231n.stanford.edu/tiny-imagenet-200.zip and unpack it"
 
 
-def load_tiny_imagenet(dataset_dir: str | Path, section: str = "training") -> list[dict[str, Any]]:
-    """Images, labels and boxes of Tiny ImageNet: 200 classes, 500 images each for training, 50 for validation.
+def load_tiny_imagenet(dataset_dir: str | Path, split: str = "training") -> list[dict[str, Any]]:
+    r"""Images, labels and boxes of Tiny ImageNet: 200 classes, 500 images each for training, 50 for validation.
 
     The published test images have no labels.
 
     Args:
         dataset_dir: folder of ``wnids.txt``, ``train`` and ``val``, or the one that ``tiny-imagenet-200`` lies in.
-        section: ``training`` or ``validation``.
+        split: ``training`` or ``validation``.
 
     Returns:
         items with ``image``, the path of a JPEG of 64x64 pixels, ``label``, the line of its class in ``wnids.txt``
@@ -43,14 +43,31 @@ def load_tiny_imagenet(dataset_dir: str | Path, section: str = "training") -> li
 
     Raises:
         ValueError: when files or images are absent (with where to get them), or a table is broken.
+
+    Example:
+        One class with one image, whose object lies in the columns 10 to 59 and the rows 4 to 21:
+
+        >>> from tempfile import TemporaryDirectory
+        >>> with TemporaryDirectory() as folder:
+        ...     images = Path(folder, "train", "n01", "images")
+        ...     images.mkdir(parents=True)
+        ...     for path, text in {
+        ...         Path(folder, "wnids.txt"): "n01",
+        ...         images.parent / "n01_boxes.txt": "n01_0.JPEG\t10\t4\t59\t21",
+        ...         images / "n01_0.JPEG": "",
+        ...     }.items():
+        ...         _ = path.write_text(text)
+        ...     items = load_tiny_imagenet(folder)
+        >>> [(item["label"], item["box"], item["case"]) for item in items]
+        [(0, [4, 10, 22, 60], 'train/n01/images/n01_0.JPEG')]
     """
-    check_option("section", section, SECTIONS)
+    check_option("split", split, SPLITS)
     root, _ = find_folder(dataset_dir, ("tiny-imagenet-200",), ["wnids.txt"], SOURCE)
     names = [line.strip() for line in _read_lines(root / "wnids.txt") if line.strip()]
     label_of = {name: i for i, name in enumerate(names)}
     if not names or len(label_of) < len(names):
         raise ValueError(f"wnids.txt: expected a class in each line, got {len(names)} lines, {len(label_of)} classes")
-    if section == "validation":
+    if split == "validation":
         return _read_validation(root, label_of)
     return [item for name in names for item in _read_class(root, name, label_of[name])]
 

@@ -22,39 +22,9 @@ from parameterized import parameterized
 
 from monai_dd.data.datasets import load_cifar10, load_cifar100
 from tests.data.datasets.pickled import dumps_python2
+from tests.data.datasets.published import draw_cifar, write_cifar10, write_cifar100
 
-TEN = [*(f"data_batch_{i}" for i in range(1, 6)), "test_batch"]
 FORMS = ("py", "bin")
-
-
-def _draw(count, seed):
-    rng = np.random.default_rng(seed)
-    pixels = rng.integers(0, 256, (count, 3072), dtype=np.uint8)
-    return pixels, rng.integers(0, 10, count).tolist(), rng.integers(0, 100, count).tolist()
-
-
-def _write_ten(folder, form):
-    """Batches of 3 images each; ``batches.meta`` is in the archive, too."""
-    for seed, name in enumerate(TEN):
-        pixels, labels, _ = _draw(3, seed)
-        if form == "bin":
-            rows = np.concatenate([np.array(labels, dtype=np.uint8)[:, None], pixels], axis=1)
-            rows.tofile(folder / f"{name}.bin")
-        else:
-            content = {"batch_label": f"batch {seed}", "labels": labels, "data": pixels, "filenames": ["a.png"] * 3}
-            (folder / name).write_bytes(dumps_python2(content))
-
-
-def _write_hundred(folder, form):
-    for seed, name in enumerate(("train", "test")):
-        pixels, _, fine = _draw(4, seed)
-        coarse = [y // 5 for y in fine]
-        if form == "bin":
-            rows = np.concatenate([np.array([coarse, fine], dtype=np.uint8).T, pixels], axis=1)
-            rows.tofile(folder / f"{name}.bin")
-        else:
-            content = {"filenames": ["a.png"] * 4, "fine_labels": fine, "coarse_labels": coarse, "data": pixels}
-            (folder / name).write_bytes(dumps_python2(content))
 
 
 class InFolder(unittest.TestCase):
@@ -64,7 +34,7 @@ class InFolder(unittest.TestCase):
 
     def check(self, items, seeds, labels):
         """Every pixel by its place in the file: a row of the red channel after the other, then green, then blue."""
-        pixels = np.concatenate([_draw(len(items) // len(seeds), seed)[0] for seed in seeds])
+        pixels = np.concatenate([draw_cifar(len(items) // len(seeds), seed)[0] for seed in seeds])
         self.assertEqual([item["label"] for item in items], labels)
         self.assertEqual(len({item["case"] for item in items}), len(items))
         for item, row in zip(items, pixels, strict=True):
@@ -78,8 +48,8 @@ class TestTen(InFolder):
     def test_reads(self, form, nested):
         folder = self.root / f"cifar-10-batches-{form}" if nested else self.root
         folder.mkdir(exist_ok=True)
-        _write_ten(folder, form)
-        labels = [label for seed in range(6) for label in _draw(3, seed)[1]]
+        write_cifar10(folder, form)
+        labels = [label for seed in range(6) for label in draw_cifar(3, seed)[1]]
         self.check(load_cifar10(self.root), range(5), labels[:15])
         test = load_cifar10(self.root, "test")
         self.check(test, [5], labels[15:])
@@ -92,11 +62,13 @@ class TestTen(InFolder):
             "^dataset_dir: expected data_batch_1 or data_batch_1.bin [^\n]*https://www.cs.toronto.edu[^\n]*$",
         ):
             load_cifar10(self.root)
-        _write_ten(self.root, "py")
+        write_cifar10(self.root, "py")
         (self.root / "data_batch_4").unlink()
-        with self.assertRaisesRegex(ValueError, "^dataset_dir: expected data_batch_4 beside data_batch_1; get [^\n]*$"):
+        with self.assertRaisesRegex(
+            ValueError, "^dataset_dir: expected data_batch_4 next to data_batch_1; get [^\n]*$"
+        ):
             load_cifar10(self.root)
-        with self.assertRaisesRegex(ValueError, "^section: expected one of [^\n]*got 'validation'$"):
+        with self.assertRaisesRegex(ValueError, "^split: expected one of [^\n]*got 'validation'$"):
             load_cifar10(self.root, "validation")
 
     @parameterized.expand(
@@ -118,7 +90,7 @@ class TestTen(InFolder):
 
     def test_truncated(self):
         for form, name, message in (("py", "test_batch", "a pickled"), ("bin", "test_batch.bin", "rows of 3073 bytes")):
-            _write_ten(self.root, form)
+            write_cifar10(self.root, form)
             path = self.root / name
             for data in (path.read_bytes()[:-1], b""):
                 path.write_bytes(data)
@@ -132,11 +104,11 @@ class TestHundred(InFolder):
     def test_reads(self, form):
         folder = self.root / {"py": "cifar-100-python", "bin": "cifar-100-binary"}[form]
         folder.mkdir()
-        _write_hundred(folder, form)
-        for seed, section in enumerate(("training", "test")):
-            fine = _draw(4, seed)[2]
-            self.check(load_cifar100(self.root, section), [seed], fine)
-            self.check(load_cifar100(folder, section, "coarse"), [seed], [y // 5 for y in fine])
+        write_cifar100(folder, form)
+        for seed, split in enumerate(("training", "test")):
+            fine = draw_cifar(4, seed)[2]
+            self.check(load_cifar100(self.root, split), [seed], fine)
+            self.check(load_cifar100(folder, split, "coarse"), [seed], [y // 5 for y in fine])
 
     def test_refuses(self):
         with self.assertRaisesRegex(

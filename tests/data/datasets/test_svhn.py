@@ -22,11 +22,7 @@ from parameterized import parameterized
 from scipy.io import savemat
 
 from monai_dd.data.datasets import load_svhn
-
-
-def _draw(count=5, seed=0):
-    rng = np.random.default_rng(seed)
-    return rng.integers(0, 256, (32, 32, 3, count), dtype=np.uint8), np.array([[1], [10], [9], [2], [10]], np.uint8)
+from tests.data.datasets.published import draw_svhn, write_svhn
 
 
 class TestSVHN(unittest.TestCase):
@@ -35,11 +31,12 @@ class TestSVHN(unittest.TestCase):
         self.addCleanup(shutil.rmtree, self.root, ignore_errors=True)
 
     @parameterized.expand([(s, z) for s in ("training", "test", "extra") for z in (False, True)])
-    def test_reads(self, section, compressed):
-        images, labels = _draw()
-        name = {"training": "train"}.get(section, section) + "_32x32.mat"
-        savemat(self.root / name, {"X": images, "y": labels}, do_compression=compressed)
-        items = load_svhn(self.root, section)
+    def test_reads(self, split, compressed):
+        images, _ = draw_svhn()
+        part = {"training": "train"}.get(split, split)
+        name = f"{part}_32x32.mat"
+        write_svhn(self.root, part, compressed)
+        items = load_svhn(self.root, split)
         self.assertEqual([item["label"] for item in items], [1, 0, 9, 2, 0])
         self.assertEqual([item["case"] for item in items], [f"{name}:{i}" for i in range(5)])
         for i, item in enumerate(items):
@@ -52,17 +49,17 @@ class TestSVHN(unittest.TestCase):
             ValueError, "^dataset_dir: expected test_32x32.mat [^\n]*http://ufldl.stanford[^\n]*$"
         ):
             load_svhn(self.root, "test")
-        with self.assertRaisesRegex(ValueError, "^section: expected one of [^\n]*got 'val'$"):
+        with self.assertRaisesRegex(ValueError, "^split: expected one of [^\n]*got 'val'$"):
             load_svhn(self.root, "val")
 
     @parameterized.expand(
         [
-            ("no_labels", {"X": _draw()[0]}, "got .* and None"),
-            ("order", {"X": _draw()[0].T, "y": _draw()[1]}, r"got \(5, 3, 32, 32\)"),
-            ("number", {"X": _draw()[0], "y": _draw()[1][:3]}, r"and \(3, 1\)"),
-            ("type", {"X": _draw()[0] / 255, "y": _draw()[1]}, "bytes X"),
-            ("text", {"X": _draw()[0], "y": np.array([["a"]] * 5)}, "an array y of anything but"),
-            ("zero", {"X": _draw()[0], "y": _draw()[1] - 1}, "labels 1 to 10, got 0 to 9"),
+            ("no_labels", {"X": draw_svhn()[0]}, "got .* and None"),
+            ("order", {"X": draw_svhn()[0].T, "y": draw_svhn()[1]}, r"got \(5, 3, 32, 32\)"),
+            ("number", {"X": draw_svhn()[0], "y": draw_svhn()[1][:3]}, r"and \(3, 1\)"),
+            ("type", {"X": draw_svhn()[0] / 255, "y": draw_svhn()[1]}, "bytes X"),
+            ("text", {"X": draw_svhn()[0], "y": np.array([["a"]] * 5)}, "an array y of anything but"),
+            ("zero", {"X": draw_svhn()[0], "y": draw_svhn()[1] - 1}, "labels 1 to 10, got 0 to 9"),
         ]
     )
     def test_other_content(self, _name, content, message):
@@ -73,8 +70,7 @@ class TestSVHN(unittest.TestCase):
     @parameterized.expand([(False,), (True,)])
     def test_broken(self, compressed):
         path = self.root / "test_32x32.mat"
-        images, labels = _draw()
-        savemat(path, {"X": images, "y": labels}, do_compression=compressed)
+        write_svhn(self.root, "test", compressed)
         whole = path.read_bytes()
         hdf5 = b"MATLAB 7.3 MAT-file".ljust(124) + b"\x00\x02IM" + b"\x89HDF\r\n\x1a\n" * 40
         for data in (b"", b"text", whole[:100], whole[:200], whole[: len(whole) // 2], whole[:-20], hdf5):

@@ -17,42 +17,14 @@ import tempfile
 import unittest
 from pathlib import Path
 
-import numpy as np
 import torch
 from monai.data import PILReader
 from monai.transforms import LoadImaged
 from parameterized import parameterized
-from PIL import Image
 
 from monai_dd.data.datasets import load_tiny_imagenet
 from monai_dd.metrics import boxes_to_mask
-
-NAMES = ["n02", "n01"]  # not sorted, as published
-BOX = (10, 4, 59, 21)  # left, top, right, bottom: the last pixels of the object
-
-
-def _write_image(path):
-    """Black, the object in the box white."""
-    pixels = np.zeros((64, 64, 3), dtype=np.uint8)
-    left, top, right, bottom = BOX
-    pixels[top : bottom + 1, left : right + 1] = 255
-    Image.fromarray(pixels).save(path, "JPEG", quality=95)
-
-
-def _write(root):
-    (root / "val" / "images").mkdir(parents=True)
-    (root / "wnids.txt").write_text("\n".join(NAMES) + "\n")
-    corners = "\t".join(map(str, BOX))
-    rows = [f"val_{i}.JPEG\t{name}\t{corners}\n" for i, name in enumerate(["n01", "n02", "n01"])]
-    (root / "val" / "val_annotations.txt").write_text("".join(rows))
-    for i in range(3):
-        _write_image(root / "val" / "images" / f"val_{i}.JPEG")
-    for name in NAMES:
-        folder = root / "train" / name
-        (folder / "images").mkdir(parents=True)
-        (folder / f"{name}_boxes.txt").write_text("".join(f"{name}_{i}.JPEG\t{corners}\n" for i in range(2)))
-        for i in range(2):
-            _write_image(folder / "images" / f"{name}_{i}.JPEG")
+from tests.data.datasets.published import write_tiny_imagenet
 
 
 class TestTinyImageNet(unittest.TestCase):
@@ -60,7 +32,7 @@ class TestTinyImageNet(unittest.TestCase):
         self.parent = Path(tempfile.mkdtemp())
         self.addCleanup(shutil.rmtree, self.parent, ignore_errors=True)
         self.root = self.parent / "tiny-imagenet-200"
-        _write(self.root)
+        write_tiny_imagenet(self.root)
 
     @parameterized.expand([(False,), (True,)])
     def test_reads(self, nested):
@@ -91,10 +63,10 @@ class TestTinyImageNet(unittest.TestCase):
             ("val/images/val_2.JPEG", "validation"),
         ]
     )
-    def test_absent(self, name, section):
+    def test_absent(self, name, split):
         (self.root / name).unlink()
         with self.assertRaisesRegex(ValueError, "^dataset_dir: [^\n]*http://cs231n.stanford.edu[^\n]*$") as caught:
-            load_tiny_imagenet(self.root, section)
+            load_tiny_imagenet(self.root, split)
         place = name.rsplit("/", 1)
         self.assertIn(place[0] if name.endswith(".JPEG") else place[-1], str(caught.exception))
         self.assertNotIn(str(self.parent), str(caught.exception))
@@ -117,7 +89,7 @@ class TestTinyImageNet(unittest.TestCase):
             load_tiny_imagenet(self.root, "validation")
 
     def test_other_broken_files(self):
-        with self.assertRaisesRegex(ValueError, "^section: expected one of [^\n]*got 'test'$"):
+        with self.assertRaisesRegex(ValueError, "^split: expected one of [^\n]*got 'test'$"):
             load_tiny_imagenet(self.root, "test")
         (self.root / "val" / "val_annotations.txt").write_bytes(b"\xff\xd8\xff")
         with self.assertRaisesRegex(ValueError, "^val_annotations.txt: expected plain text[^\n]*$"):

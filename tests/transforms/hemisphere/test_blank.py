@@ -69,6 +69,15 @@ class TestBlankRegion(unittest.TestCase):
         image, region = random_pair(1)
         torch.testing.assert_close(blank_region(image, torch.zeros_like(region)), image, rtol=0, atol=0)
 
+    def test_threshold_leaves_noise_of_the_background_out(self):
+        image = torch.tensor([[[0.01, 0.02, 1.0, 3.0, 9.0]], [[0.01, 0.02, 0.1, 0.3, 0.2]]])
+        region = torch.tensor([[[0, 0, 0, 0, 1]]])
+        means = blank_region(image, region)[:, 0, 4]
+        torch.testing.assert_close(means, torch.tensor([4.03 / 4, 0.43 / 4]), rtol=1e-6, atol=0)
+        # above 10 % of the maximum of each channel: 0.9, of which the region counts too, and 0.03
+        means = blank_region(image, region, threshold=0.1)[:, 0, 4]
+        torch.testing.assert_close(means, torch.tensor([2.0, 0.2]), rtol=1e-6, atol=0)
+
     def test_types_of_numbers(self):
         image = torch.tensor([[[10, 21, 0, 200]]], dtype=torch.uint8)
         blank = blank_region(image, torch.tensor([[[0, 0, 0, 4]]]))

@@ -20,7 +20,7 @@ from monai.data import MetaTensor
 from parameterized import parameterized
 
 from monai_dd.transforms import Hemisphered, HemisphereWindowd, MirrorRegion, MirrorRegiond
-from monai_dd.transforms.hemisphere import blank_region, hemisphere_windows
+from monai_dd.transforms.hemisphere import hemisphere_windows
 
 
 class TestMirrorRegion(unittest.TestCase):
@@ -70,15 +70,6 @@ class TestHemisphereWindowd(unittest.TestCase):
     def test_refusal(self):
         with self.assertRaisesRegex(ValueError, "^item: expected 'window' or 'side', got neither$"):
             HemisphereWindowd("image")({"image": self.image})
-
-
-class TestForeground(unittest.TestCase):
-    def test_threshold_leaves_noise_of_the_background_out(self):
-        image = torch.tensor([[[0.01, 0.02, 1.0, 3.0, 9.0]]])
-        region = torch.tensor([[[0, 0, 0, 0, 1]]])
-        self.assertAlmostEqual(float(blank_region(image, region)[0, 0, 4]), (0.01 + 0.02 + 1 + 3) / 4, places=6)
-        # above 5 % of 9
-        self.assertEqual(float(blank_region(image, region, threshold=0.05)[0, 0, 4]), 2.0)
 
 
 if __name__ == "__main__":

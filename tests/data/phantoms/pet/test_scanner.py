@@ -37,6 +37,13 @@ class TestScan(unittest.TestCase):
             self.assertGreaterEqual(float(image.min()), 0)
         self.assertAlmostEqual(spread[1] / spread[0], 2, delta=0.15)  # sqrt(4), less the skew of the log-normal
 
+    def test_strong_noise_keeps_the_mean(self):
+        # exp(s n) alone has the mean exp(s^2 / 2) = sqrt(1 + 0.8^2) = 1.28
+        image = scan(np.ones((64, 64, 64), np.float32), (4, 4, 4), np.random.default_rng(3), noise=0.8, air=0)
+        inner = image[:, :, 15:-15]
+        # about 139,000 / 12 independent voxels: the standard error of the mean is below 1 %
+        self.assertAlmostEqual(float(inner.mean()), 1, delta=0.03)
+
     def test_larger_voxels_are_less_noisy(self):
         image = [scan(np.ones((40, 40, 40), np.float32), (v,) * 3, np.random.default_rng(2)) for v in (4, 10)]
         self.assertLess(image[1].std(), 0.6 * image[0].std())
