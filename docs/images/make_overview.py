@@ -18,9 +18,9 @@ from pathlib import Path
 
 import pydicom
 from matplotlib.figure import Figure
+from monai.data.utils import affine_to_spacing
 
 from monai_dd.bundle import BundlePredictor
-from monai_dd.visualize import overlay_attention
 
 HERE = Path(__file__).resolve().parent
 
@@ -33,20 +33,19 @@ def draw(demo: Path) -> Figure:
     outputs = predict({"image": str(demo / "unseen" / row["series"])})
     image = outputs["image"][0].numpy()
     capture = pydicom.dcmread(demo / "app" / "attention.dcm").pixel_array
-    panels = {"PET phantom, coronal projection": 1 - image}
-    for level in ("fine", "coarse"):
+    spacing = affine_to_spacing(outputs["image"].affine)[:2]  # mm along rows and columns of the projection
+    height, width = (float(step * cells) for step, cells in zip(spacing, image.shape))
+    figure = Figure(figsize=(10, 4.2), dpi=100, layout="constrained", facecolor="white")
+    axes = figure.subplots(1, 4, width_ratios=[width / height] * 3 + [capture.shape[1] / capture.shape[0]])
+    extent = (0, width, height, 0)
+    axes[0].imshow(image, cmap="gray_r", vmin=0, vmax=1, extent=extent)
+    axes[0].set_title("PET phantom,\ncoronal projection", fontsize=9)
+    for axis, level in zip(axes[1:], ("fine", "coarse")):
         attention = outputs[f"attention_{level}"][0].numpy()
-        panels[f"{level} attention, {attention.shape[0]}x{attention.shape[1]} cells"] = overlay_attention(
-            image, attention
-        )
-    figure = Figure(figsize=(12, 4.4), dpi=100, layout="constrained", facecolor="white")
-    ratio = capture.shape[1] / capture.shape[0]
-    axes = figure.subplots(1, 4, width_ratios=[0.62, 0.62, 0.62, ratio])
-    for axis, (title, panel) in zip(axes, panels.items()):
-        axis.imshow(panel, cmap="gray", vmin=0, vmax=1, aspect="auto")
-        axis.set_title(title, fontsize=8)
-    axes[3].imshow(capture, aspect="auto")
-    axes[3].set_title("DICOM result of the app (Secondary Capture)", fontsize=8)
+        axis.imshow(attention, cmap="viridis", extent=extent)
+        axis.set_title(f"{level} attention,\n{attention.shape[0]}x{attention.shape[1]} cells", fontsize=9)
+    axes[3].imshow(capture)
+    axes[3].set_title("DICOM result of the app\n(Secondary Capture)", fontsize=9)
     for axis in axes:
         axis.set_axis_off()
     return figure
