@@ -8,7 +8,7 @@
 # WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
 # See the License for the specific language governing permissions and
 # limitations under the License.
-"""The pages: Python examples run, commands parse, links and paths lead somewhere, and the words are those of the field."""
+"""The pages: Python examples run, commands parse, links and paths lead somewhere, words are those of the field."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ import torch
 from monai.bundle import ConfigParser
 from parameterized import parameterized
 
-from monai_dd.__main__ import build_parser
+from monai_dd.__main__ import _parser as build_parser
 from monai_dd.bundle import compose_bundle
 from monai_dd.data.phantoms import create_pet_phantom, write_pet_series
 
