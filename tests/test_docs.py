@@ -17,18 +17,25 @@ import contextlib
 import io
 import re
 import shlex
+import subprocess
+import sys
 import tempfile
 import textwrap
 import unittest
 from pathlib import Path
 
+import numpy as np
+import pydicom
+import pytest
 import torch
 from monai.bundle import ConfigParser
 from parameterized import parameterized
+from PIL import Image
 
 from monai_dd.__main__ import _parser as build_parser
 from monai_dd.bundle import compose_bundle
 from monai_dd.data.phantoms import create_pet_phantom, write_pet_series
+from monai_dd.dicom.secondary_capture import attention_secondary_capture
 
 ROOT = Path(__file__).resolve().parents[1]
 BUNDLE = ROOT / "bundles" / "fdg_pet_biodistribution_classification"
@@ -236,6 +243,21 @@ class TestPages(unittest.TestCase):
 
     def test_the_readme_is_short(self):
         self.assertLessEqual(len((ROOT / "README.md").read_text("utf-8").split()), README_WORDS)
+
+    @pytest.mark.slow
+    def test_the_picture_of_the_readme_is_made(self):
+        """By its command, from bundle, phantom and Secondary Capture as the demo leaves them."""
+        with tempfile.TemporaryDirectory() as folder, contextlib.chdir(folder):
+            write_demo()
+            unseen = Path("runs/demo/unseen")
+            (unseen / "labels.csv").write_text("patient_id,series,label\np,PHANTOM-0001/study-1,severe\n")
+            source = [pydicom.dcmread(path, stop_before_pixels=True) for path in sorted(unseen.rglob("*.dcm"))]
+            capture = attention_secondary_capture(np.zeros((90, 120, 3), np.uint8), source, "test", "model", "1")
+            Path("runs/demo/app").mkdir()
+            capture.save_as("runs/demo/app/attention.dcm")
+            command = [sys.executable, ROOT / "docs/images/make_overview.py", "--demo_dir", "runs/demo"]
+            subprocess.run([*command, "--output", "overview.png"], check=True, capture_output=True)
+            self.assertGreater(Image.open("overview.png").size[0], 900)
 
     def test_pictures_are_small(self):
         for path in [*ROOT.glob("docs/**/*.png"), *ROOT.glob("bundles/*/docs/**/*.png")]:
