@@ -42,7 +42,7 @@ from monai_dd.metrics import (
 )
 from monai_dd.networks.encoders import UNetEncoder
 from monai_dd.networks.nets import AttentionClassifier
-from monai_dd.utils.evaluation import read_logits
+from monai_dd.utils.outputs import read_logits
 
 FIELDS = ["part", "case", "measured", "seconds", "compared_with", "compared_seconds", "speedup", "network_share"]
 FIELDS += ["max_difference"]

@@ -21,7 +21,7 @@ import torch
 from monai.bundle import ConfigParser
 from monai.transforms import Transform
 
-from monai_dd.utils.weights import check_state_fits, read_state_dict
+from monai_dd.utils.weights import check_state_fits, drop_left_out, read_state_dict, short_name
 
 __all__ = ["BundleError", "BundlePredictor"]
 
@@ -80,15 +80,9 @@ class BundlePredictor(Transform):
         self.network.eval()
 
     def _load(self, weights: Path) -> None:
-        name = f"models/{weights.name}"
         try:
-            state = read_state_dict(weights, self.device)
-        except ValueError as error:
-            raise BundleError(f"{name}: expected a state_dict, got a file that cannot be read as one") from error
-        except TypeError as error:
-            raise BundleError(f"{name}: expected a state_dict of tensors, got {error}") from error
-        try:
-            check_state_fits(self.network.state_dict(), state, f"{name}: weights of another network")
+            state = drop_left_out(self.network, read_state_dict(weights, self.device))
+            check_state_fits(self.network.state_dict(), state, f"{short_name(weights)}: weights of another network")
         except ValueError as error:
             raise BundleError(str(error)) from None
         self.network.load_state_dict(state)

@@ -19,7 +19,8 @@ from monai_dd.networks.layers import consistent_attention
 from monai_dd.networks.nets import AttentionClassifier
 from monai_dd.utils.checks import check_option
 from monai_dd.utils.enums import Consistency
-from monai_dd.utils.evaluation import evaluating, read_logits
+from monai_dd.utils.evaluation import evaluating
+from monai_dd.utils.outputs import level_names, read_levels, read_logits
 
 __all__ = ["AttentionExplainer", "attended_levels", "check_levels_differ"]
 
@@ -35,7 +36,7 @@ def attended_levels(network: AttentionClassifier) -> list[str]:
     if not getattr(network, "attend", ()):
         kind = type(network).__name__
         raise UnsuitedError(f"network: expected an AttentionClassifier with attended stages, got {kind} without")
-    return ["fine", *(f"level{i}" for i in range(1, len(network.attend) - 1)), "coarse"]
+    return level_names(len(network.attend))
 
 
 def check_levels_differ(network: AttentionClassifier) -> None:
@@ -77,7 +78,7 @@ class AttentionExplainer(Explainer):
         with torch.no_grad(), evaluating(self.network):
             output = self.network(image)
         choose_class(read_logits(output), class_idx)
-        if not self.consistent:
-            return output[f"log_mu_{self.level}"].exp()
-        log_mu = consistent_attention([output[f"phi_{level}"] for level in self.levels]).log_mu
+        log_mu = read_levels(output, "log_mu")
+        if self.consistent:
+            log_mu = consistent_attention(read_levels(output, "phi")).log_mu
         return log_mu[self.levels.index(self.level)].exp()

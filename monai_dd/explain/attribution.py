@@ -23,7 +23,8 @@ from torch import nn
 from monai_dd.explain.base import Explainer, UnsuitedError, choose_class, read_image
 from monai_dd.explain.propagation import check_copy
 from monai_dd.networks.layers import marginalize
-from monai_dd.utils.evaluation import evaluating, read_logits
+from monai_dd.utils.evaluation import evaluating
+from monai_dd.utils.outputs import read_logits
 
 __all__ = ["Attribution", "CompletenessWarning", "attribution_map"]
 

@@ -21,7 +21,8 @@ from torch import nn
 
 from monai_dd.explain.base import Explainer, UnsuitedError, choose_class
 from monai_dd.networks.nets import AttentionClassifier
-from monai_dd.utils.evaluation import evaluating, read_logits
+from monai_dd.utils.evaluation import evaluating
+from monai_dd.utils.outputs import read_logits
 
 __all__ = ["ClassActivationMap"]
 

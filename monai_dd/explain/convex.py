@@ -19,7 +19,8 @@ from monai_dd.explain.attention import attended_levels, check_levels_differ
 from monai_dd.explain.base import Explainer, choose_class
 from monai_dd.networks.nets import AttentionClassifier
 from monai_dd.utils.checks import check_option
-from monai_dd.utils.evaluation import evaluating, read_logits
+from monai_dd.utils.evaluation import evaluating
+from monai_dd.utils.outputs import read_levels, read_logits
 
 __all__ = ["ConvexProgram"]
 
@@ -60,7 +61,7 @@ class ConvexProgram(Explainer):
         with torch.no_grad(), evaluating(self.network):
             output = self.network(image)
         choose_class(read_logits(output), class_idx)
-        potentials = [output[f"phi_{level}"] for level in self.levels]
+        potentials = read_levels(output, "phi")
         if not (self._last and all(map(torch.equal, self._last[0][0], potentials))):
             self._last[:] = [(potentials, self._solve(potentials))]
         return self._last[0][1][self.levels.index(self.level)].clone()

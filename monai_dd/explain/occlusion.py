@@ -20,7 +20,8 @@ from monai.utils import ensure_tuple
 from torch import nn
 
 from monai_dd.explain.base import Explainer, choose_class
-from monai_dd.utils.evaluation import evaluating, read_logits
+from monai_dd.utils.evaluation import evaluating
+from monai_dd.utils.outputs import read_logits
 
 __all__ = ["Occlusion"]
 

@@ -16,8 +16,8 @@ import torch
 
 from monai_dd.explain.base import Explainer, UnsuitedError, choose_class
 from monai_dd.networks.nets import PatchClassifier
-from monai_dd.utils.enums import PatchKeys
-from monai_dd.utils.evaluation import evaluating, read_logits
+from monai_dd.utils.evaluation import evaluating
+from monai_dd.utils.outputs import read_logits, read_patches
 
 __all__ = ["PatchAttention"]
 
@@ -45,4 +45,4 @@ class PatchAttention(Explainer):
         with torch.no_grad(), evaluating(self.network):
             output = self.network(image)
         choose_class(read_logits(output), class_idx)
-        return output[PatchKeys.PATCH_WEIGHTS]
+        return read_patches(output)[0]

@@ -21,8 +21,8 @@ from torch import fx, nn
 
 from monai_dd.explain.base import UnsuitedError
 from monai_dd.networks.nets import AttentionClassifier
-from monai_dd.utils.enums import AttentionKeys
 from monai_dd.utils.evaluation import evaluating
+from monai_dd.utils.outputs import AttentionKeys
 
 __all__ = ["Addition", "make_safe_copy"]
 
@@ -82,7 +82,7 @@ def make_safe_copy(network: nn.Module) -> fx.GraphModule:
 def _read_by_pooling(network: AttentionClassifier) -> nn.Sequential:
     """What a classifier without attention computes, without the choices that it makes on the way."""
     head = next(iter(network.heads.values()))
-    dims = next(p for p in network.encoder.parameters() if p.dim() > 3).dim() - 2
+    dims = network.encoder.spatial_dims
     pool = nn.AdaptiveAvgPool2d(1) if dims == 2 else nn.AdaptiveAvgPool3d(1)
     return nn.Sequential(*network.encoder.stages, pool, nn.Flatten(), network.dropout, head)
 

@@ -16,7 +16,8 @@ import torch
 from torch import nn
 
 from monai_dd.explain.base import Explainer, choose_class
-from monai_dd.utils.evaluation import evaluating, read_logits
+from monai_dd.utils.evaluation import evaluating
+from monai_dd.utils.outputs import read_logits
 
 __all__ = ["Saliency", "saliency_map"]
 

@@ -19,7 +19,8 @@ import torch
 
 from monai_dd.explain.base import Explainer, UnsuitedError, choose_class
 from monai_dd.networks.nets import ViTClassifier
-from monai_dd.utils.evaluation import evaluating, read_logits
+from monai_dd.utils.evaluation import evaluating
+from monai_dd.utils.outputs import read_levels, read_logits
 
 __all__ = ["ViTAttention"]
 
@@ -51,11 +52,11 @@ class ViTAttention(Explainer):
         with torch.no_grad(), evaluating(self.network):
             if not self.rollout:
                 output = self.network(image)
-                row = output["phi_fine"].exp()
+                row = read_levels(output, "phi")[0].exp()
             else:
                 with _attention_of_all_layers(self.network) as attention:
                     output = self.network(image)
-                row = _roll_out(attention)[:, 1:].reshape(output["phi_fine"].shape)
+                row = _roll_out(attention)[:, 1:].reshape(read_levels(output, "phi")[0].shape)
         choose_class(read_logits(output), class_idx)
         return row
 

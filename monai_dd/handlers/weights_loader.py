@@ -21,7 +21,7 @@ from ignite.engine import Engine, Events
 from monai.utils import ensure_tuple
 from torch import nn
 
-from monai_dd.utils.weights import check_state_fits, read_state_dict
+from monai_dd.utils.weights import check_state_fits, drop_left_out, read_state_dict, short_name
 
 __all__ = ["WeightsLoader"]
 
@@ -69,20 +69,15 @@ class WeightsLoader:
         Raises:
             ValueError: when the file is missing and may not be, is not readable, or is of another network.
         """
-        file = "/".join(self.load_path.parts[-2:])
+        file = short_name(self.load_path)
         if not self.load_path.is_file():
             if self.missing == "warn":
                 start = "training starts from the network's own initial weights"
                 engine.logger.warning("no checkpoint %s: %s", self.load_path.name, start)
                 return
             raise ValueError(f"load_path: expected a file of weights, {file} is not there; train the network first")
-        try:
-            weights = read_state_dict(self.load_path, self.map_location)
-        except ValueError as error:
-            raise ValueError(f"{file}: expected weights saved by torch.save, got {error}") from None
-        except TypeError as error:
-            raise ValueError(f"{file}: expected a plain state dict of tensors, got {error}") from None
         network = self.network.module if isinstance(self.network, nn.parallel.DistributedDataParallel) else self.network
+        weights = drop_left_out(network, read_state_dict(self.load_path, self.map_location))
         self._check(file, network, weights)
         state = network.state_dict()
         shared = {k: w for k, w in weights.items() if k in state and w.shape == state[k].shape}

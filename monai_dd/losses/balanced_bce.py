@@ -19,7 +19,8 @@ from torch.nn.modules.loss import _Loss
 
 from monai_dd.losses.reduction import reduce_loss
 from monai_dd.utils.checks import check_option
-from monai_dd.utils.evaluation import read_logits
+from monai_dd.utils.outputs import read_logits
+from monai_dd.utils.precision import to_single
 
 __all__ = ["BalancedBCELoss", "compute_balance"]
 
@@ -82,8 +83,7 @@ class BalancedBCELoss(_Loss):
         Raises:
             ValueError: for a target of another shape or other values.
         """
-        logits = read_logits(output)
-        logits = logits.to(torch.promote_types(logits.dtype, torch.float32))
+        logits = to_single(read_logits(output))
         if target.shape != logits.shape or target.dim() != 2:
             raise ValueError(f"target: expected (B, K) as the logits {tuple(logits.shape)}, got {tuple(target.shape)}")
         if not bool(((target == 0) | (target == 1)).all()):

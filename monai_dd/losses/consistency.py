@@ -19,10 +19,10 @@ import torch
 from monai.utils import LossReduction
 from torch.nn.modules.loss import _Loss
 
-from monai_dd.losses.levels import map_levels
 from monai_dd.losses.reduction import reduce_loss
 from monai_dd.networks.layers import block_factor, log_marginalize, program_value
 from monai_dd.utils.checks import check_option
+from monai_dd.utils.outputs import read_levels
 
 __all__ = ["ConsistencyLoss", "compute_divergence"]
 
@@ -94,7 +94,7 @@ class ConsistencyLoss(_Loss):
             ValueError: when ``output`` holds no attention maps.
         """
         if self.divergence == "program":
-            return reduce_loss(program_value(map_levels(output, "log_tau")), self.reduction)
-        levels = map_levels(output, "log_mu" if self.witness else "log_tau")
+            return reduce_loss(program_value(read_levels(output, "log_tau")), self.reduction)
+        levels = read_levels(output, "log_mu" if self.witness else "log_tau")
         pairs = [compute_divergence(f, c, self.divergence) for f, c in pairwise(levels)]
         return reduce_loss(torch.stack(pairs).sum(0), self.reduction)

@@ -21,8 +21,10 @@ from torch.nn.modules.loss import _Loss
 
 from monai_dd.losses.consistency import ConsistencyLoss
 from monai_dd.losses.evidence import EvidenceLoss
-from monai_dd.losses.levels import class_indices
 from monai_dd.losses.reduction import reduce_loss
+from monai_dd.losses.targets import class_indices
+from monai_dd.utils.outputs import read_logits
+from monai_dd.utils.precision import to_single
 
 __all__ = ["DualDecompositionLoss"]
 
@@ -81,9 +83,7 @@ class DualDecompositionLoss(_Loss):
         Raises:
             ValueError: when a weighted term needs maps that ``output`` does not hold, or for a target of another shape.
         """
-        logits = output["logits"] if isinstance(output, dict) else output
-        if logits.dtype in (torch.float16, torch.bfloat16):  # from a network under autocast, when the loss is not
-            logits = logits.float()
+        logits = to_single(read_logits(output))  # half where the network runs under autocast and the loss does not
         per_sample = self._classify(logits, target)
         if self.alpha > 0:
             per_sample = per_sample + self.alpha * self.consistency(output)

@@ -19,8 +19,9 @@ from monai.utils import LossReduction
 from torch.nn.functional import binary_cross_entropy_with_logits
 from torch.nn.modules.loss import _Loss
 
-from monai_dd.losses.levels import check_labels, class_indices, map_levels
 from monai_dd.losses.reduction import reduce_loss
+from monai_dd.losses.targets import check_labels, class_indices
+from monai_dd.utils.outputs import read_levels, read_logits
 
 __all__ = ["EvidenceLoss", "compute_evidence"]
 
@@ -65,8 +66,8 @@ class EvidenceLoss(_Loss):
         Raises:
             ValueError: when ``output`` holds no potentials or too few classes, or for a target of another shape.
         """
-        potentials = map_levels(output, "phi")
-        finding = self._finding(target, output["logits"].shape[1])
+        potentials = read_levels(output, "phi")
+        finding = self._finding(target, read_logits(output).shape[1])
         evidence = torch.stack([compute_evidence(phi) for phi in potentials])
         per_level = binary_cross_entropy_with_logits(
             evidence, finding.to(evidence).expand_as(evidence), reduction="none"

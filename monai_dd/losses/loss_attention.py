@@ -17,9 +17,10 @@ from monai.utils import LossReduction
 from torch.nn.functional import binary_cross_entropy_with_logits, cross_entropy, log_softmax, logsigmoid, one_hot
 from torch.nn.modules.loss import _Loss
 
-from monai_dd.losses.levels import check_labels, class_indices
 from monai_dd.losses.reduction import reduce_loss
-from monai_dd.utils.enums import AttentionKeys, PatchKeys
+from monai_dd.losses.targets import check_labels, class_indices
+from monai_dd.utils.outputs import read_logits, read_patches
+from monai_dd.utils.precision import to_single
 
 __all__ = ["LossAttentionLoss", "compute_patch_loss"]
 
@@ -109,7 +110,7 @@ class LossAttentionLoss(_Loss):
         Raises:
             ValueError: when ``output`` does not hold the patches, or for a target of another shape or other values.
         """
-        logits = _widen(output[AttentionKeys.LOGITS] if isinstance(output, dict) else output)
+        logits = to_single(read_logits(output))
         num_classes = logits.shape[1]
         if self.multi_label:
             labels = check_labels(target, num_classes).to(logits)
@@ -119,19 +120,6 @@ class LossAttentionLoss(_Loss):
             per_sample = cross_entropy(logits, classes, label_smoothing=self.label_smoothing, reduction="none")
             labels = one_hot(classes, num_classes)
         if self.gamma > 0:
-            patches = _patches(output)
-            per_sample = per_sample + self.gamma * compute_patch_loss(*patches, labels, self.multi_label)
+            weights, patch_logits = (to_single(patches) for patches in read_patches(output))
+            per_sample = per_sample + self.gamma * compute_patch_loss(patch_logits, weights, labels, self.multi_label)
         return reduce_loss(per_sample, self.reduction)
-
-
-def _widen(values: torch.Tensor) -> torch.Tensor:
-    """To single precision, where a network under autocast gave half of it."""
-    return values.float() if values.dtype in (torch.float16, torch.bfloat16) else values
-
-
-def _patches(output: dict[str, torch.Tensor] | torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
-    names = [PatchKeys.PATCH_LOGITS.value, PatchKeys.PATCH_WEIGHTS.value]
-    if not isinstance(output, dict) or any(name not in output for name in names):
-        got = sorted(output) if isinstance(output, dict) else type(output).__name__
-        raise ValueError(f"expected the dictionary of a network with return_attention=True holding {names}, got {got}")
-    return _widen(output[names[0]]), _widen(output[names[1]])

@@ -12,6 +12,7 @@
 
 from __future__ import annotations
 
-from .enums import AttentionKeys, Consistency, PatchKeys, PatchPooling, Readout
+from .enums import Consistency, PatchPooling, Readout
+from .outputs import AttentionKeys, PatchKeys
 
 __all__ = ["AttentionKeys", "Consistency", "PatchKeys", "PatchPooling", "Readout"]

@@ -8,32 +8,13 @@
 # WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
 # See the License for the specific language governing permissions and
 # limitations under the License.
-"""Names that travel between the rooms of the package."""
+"""Options that several packages name."""
 
 from __future__ import annotations
 
 from monai.utils import StrEnum
 
-__all__ = ["AttentionKeys", "Consistency", "PatchKeys", "PatchPooling", "Readout"]
-
-
-class AttentionKeys(StrEnum):
-    """Keys of the dictionary of a network built with ``return_attention=True``; maps are ``(B, 1, *spatial)``."""
-
-    LOGITS = "logits"
-    PHI_FINE = "phi_fine"
-    PHI_COARSE = "phi_coarse"
-    LOG_TAU_FINE = "log_tau_fine"
-    LOG_TAU_COARSE = "log_tau_coarse"
-    LOG_MU_FINE = "log_mu_fine"
-    LOG_MU_COARSE = "log_mu_coarse"
-
-
-class PatchKeys(StrEnum):
-    """Further keys of the dictionary of a patch classifier: weights ``(B, 1, *grid)`` and logits ``(B, K, *grid)``."""
-
-    PATCH_WEIGHTS = "patch_weights"
-    PATCH_LOGITS = "patch_logits"
+__all__ = ["Consistency", "PatchPooling", "Readout"]
 
 
 class PatchPooling(StrEnum):

@@ -8,19 +8,17 @@
 # WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
 # See the License for the specific language governing permissions and
 # limitations under the License.
-"""A network evaluated in passing: left in the mode it was in, and read whatever form its output has."""
+"""A network evaluated in passing and left in the mode it was in; the scores of its classes."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import contextmanager
 
 import torch
 from torch import nn
 
-from monai_dd.utils.enums import AttentionKeys
-
-__all__ = ["class_scores", "evaluating", "read_logits"]
+__all__ = ["class_scores", "evaluating"]
 
 
 @contextmanager
@@ -33,11 +31,6 @@ def evaluating(network: nn.Module) -> Iterator[None]:
     finally:
         for module, training in modes:
             module.training = training
-
-
-def read_logits(output: torch.Tensor | Mapping[str, torch.Tensor]) -> torch.Tensor:
-    """Return the logits ``(B, K)`` of a network that gives them alone, or as ``logits`` in a dictionary."""
-    return output[AttentionKeys.LOGITS] if isinstance(output, Mapping) else output
 
 
 def class_scores(

@@ -19,23 +19,39 @@ from pathlib import Path
 import torch
 from torch import nn
 
-__all__ = ["check_state_fits", "compute_checksum", "read_state_dict"]
+__all__ = ["check_state_fits", "compute_checksum", "drop_left_out", "read_state_dict", "short_name"]
 
 
 def read_state_dict(path: str | Path, map_location: torch.device | str | None = None) -> dict[str, torch.Tensor]:
     """Read a plain state dict, with tensors only, so that nothing in the file can run.
 
     Raises:
-        ValueError: when ``torch.load`` cannot read the file; the message is the kind of its error, in one word.
-        TypeError: when the file holds anything else; the message is the type of that, in one word.
+        ValueError: in one line that names the file and its folder, when ``torch.load`` cannot read it or it holds
+            anything else.
     """
+    expected = f"{short_name(path)}: expected a plain state dict of tensors saved by torch.save"
     try:
         state = torch.load(path, map_location=map_location, weights_only=True)
     except Exception as error:  # pickle, zip and torch each raise their own, with texts of many lines
-        raise ValueError(type(error).__name__) from None
+        raise ValueError(f"{expected}, got {type(error).__name__}") from None
     if not isinstance(state, Mapping) or not all(isinstance(w, torch.Tensor) for w in state.values()):
-        raise TypeError(type(state).__name__)
+        raise ValueError(f"{expected}, got {type(state).__name__}")
     return dict(state)
+
+
+def short_name(path: str | Path) -> str:
+    """Return a file's name with that of its folder, for messages."""
+    return "/".join(Path(path).parts[-2:])
+
+
+def drop_left_out(network: nn.Module, state: Mapping[str, torch.Tensor]) -> dict[str, torch.Tensor]:
+    """Return a state dict without the weights of stages that an encoder inside the network has left out."""
+    beginnings = tuple(
+        f"{name}.{beginning}".removeprefix(".")
+        for name, module in network.named_modules()
+        for beginning in getattr(module, "left_out", ())
+    )
+    return {name: weight for name, weight in state.items() if not name.startswith(beginnings)}
 
 
 def check_state_fits(own: Mapping[str, torch.Tensor], state: Mapping[str, torch.Tensor], name: str) -> None:

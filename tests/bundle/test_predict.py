@@ -179,8 +179,12 @@ class TestErrors(PredictorTest):
             ("unknown", {**WEIGHTS, "more": torch.zeros(1)}, "0 missing, 1 unknown, 0 of another shape, first more"),
             ("shape", {**WEIGHTS, "bias": torch.zeros(3)}, "0 missing, 0 unknown, 1 of another shape, first bias"),
             ("prefix", {f"module.{k}": v for k, v in WEIGHTS.items()}, "2 missing, 2 unknown"),
-            ("nested", {"model": dict(WEIGHTS)}, "expected a state_dict of tensors, got dict"),
-            ("list", [1], "expected a state_dict of tensors, got list"),
+            (
+                "nested",
+                {"model": dict(WEIGHTS)},
+                "^models/model.pt: expected a plain state dict of tensors saved by torch.save, got dict$",
+            ),
+            ("list", [1], "^models/model.pt: expected a plain state dict of tensors saved by torch.save, got list$"),
         ]
     )
     def test_weights(self, _, state, pattern):
@@ -190,7 +194,7 @@ class TestErrors(PredictorTest):
     @parameterized.expand([("empty", b""), ("text", b"version https://git-lfs.github.com/spec/v1\n")])
     def test_weights_are_no_weights(self, _, content):
         (self.root / "models" / "model.pt").write_bytes(content)
-        self.refuse("^models/model.pt: expected a state_dict, got a file that cannot be read as one$")
+        self.refuse(r"^models/model.pt: expected a plain state dict of tensors saved by torch.save, got \w+Error$")
 
 
 if __name__ == "__main__":

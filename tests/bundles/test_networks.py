@@ -22,7 +22,7 @@ import torch
 from monai.bundle import ckpt_export, verify_net_in_out
 from parameterized import parameterized
 
-from monai_dd.utils.enums import AttentionKeys
+from monai_dd.utils.outputs import AttentionKeys
 from tests.bundles.setting import BRATS, BUNDLES, CHEST, FDG, SMALL, config_files, parser, variants_of
 
 # Ron et al. (2022), Table 3, in millions, printed with one decimal

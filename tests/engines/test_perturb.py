@@ -175,6 +175,16 @@ class TestPerturb(unittest.TestCase):
         got = pgd_perturb(network, image, target, loss_of_each, epsilon, steps=3, step_size=size)
         torch.testing.assert_close(got, expected, rtol=0, atol=1e-12)
 
+    def test_a_step_of_pgd_is_epsilon_at_most(self):
+        """Two steps would be of 1.25 epsilon each: up to the bound, and back past the image."""
+        image, epsilon = torch.full((1, 1, 2, 2), 0.5), 0.125
+
+        def loss(output, _target):
+            return -(output - 0.5 - epsilon / 2).square()  # largest between the image and the bound
+
+        got = pgd_perturb(torch.nn.Identity(), image, torch.zeros(1), loss, epsilon, steps=2)
+        self.assertTrue(torch.equal(got, image))
+
     def test_random_start(self):
         def attack(seed):
             generator = torch.Generator().manual_seed(seed)

@@ -13,6 +13,7 @@
 from __future__ import annotations
 
 import unittest
+from collections import OrderedDict
 
 import monai.visualize
 import numpy as np
@@ -169,11 +170,13 @@ class TestRefusals(unittest.TestCase):
 
     def test_layers(self):
         network, _ = build("exact", 2, "unet", 16)
-        stages = r"\['block1', 'block2', 'block3', 'block4', 'bottleneck'\]"
+        stages = r"\['block1', 'block2', 'block3', 'block4'\]"
         self._refused(
             network, "block9", rf"expected one of {stages} or the name of a module of AttentionClassifier, got 'block9'"
         )
-        self._refused(network, "bottleneck", "expected one that runs once, 'bottleneck' runs 0 times")
+        aside = nn.Sequential(OrderedDict(conv=nn.Conv2d(1, 2, 1), pool=nn.AdaptiveAvgPool2d(1), flat=nn.Flatten()))
+        aside.conv.unused = nn.Identity()
+        self._refused(aside, "conv.unused", "expected one that runs once, 'conv.unused' runs 0 times")
         self._refused(
             network, "heads.block3", r"expected one whose output is \(B, C, \*S\), 'heads.block3' gives another"
         )

@@ -106,7 +106,10 @@ class TestWeightsLoader(unittest.TestCase):
 
     def test_refuses_what_would_run_code(self):
         torch.save(_network(0), self.file)  # a pickled module
-        self._refused("^models/model.pt: expected weights saved by torch.save, got UnpicklingError", _network(0))
+        self._refused(
+            "^models/model.pt: expected a plain state dict of tensors saved by torch.save, got UnpicklingError",
+            _network(0),
+        )
 
     def test_refuses_a_missing_file(self):
         self._refused("^load_path: expected a file of weights, models/model.pt is not there", _network(0))

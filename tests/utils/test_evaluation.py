@@ -17,7 +17,8 @@ import unittest
 import torch
 from torch import nn
 
-from monai_dd.utils.evaluation import class_scores, evaluating, read_logits
+from monai_dd.utils.evaluation import class_scores, evaluating
+from monai_dd.utils.outputs import read_logits
 
 
 class TestEvaluating(unittest.TestCase):

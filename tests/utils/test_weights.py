@@ -12,15 +12,18 @@
 
 from __future__ import annotations
 
+import copy
 import tempfile
 import unittest
+from collections import OrderedDict
 from pathlib import Path
 
 import torch
 from parameterized import parameterized
 
-from monai_dd.utils.weights import check_state_fits, read_state_dict
+from monai_dd.utils.weights import check_state_fits, compute_checksum, read_state_dict
 
+EXPECTED = "^[^/]+/model.pt: expected a plain state dict of tensors saved by torch.save, got"
 OWN = {"a": torch.zeros(2), "b": torch.zeros(3, 1)}
 
 
@@ -39,18 +42,18 @@ class TestReadStateDict(unittest.TestCase):
     @parameterized.expand([("text", b"not weights"), ("empty", b"")])
     def test_refuses_what_cannot_be_read(self, _name, content):
         self.file.write_bytes(content)
-        with self.assertRaisesRegex(ValueError, r"^\w+Error$"):
+        with self.assertRaisesRegex(ValueError, rf"{EXPECTED} \w+Error$"):
             read_state_dict(self.file)
 
     def test_refuses_what_would_run_code(self):
         torch.save(torch.nn.Linear(1, 1), self.file)  # a pickled module
-        with self.assertRaisesRegex(ValueError, "^UnpicklingError$"):
+        with self.assertRaisesRegex(ValueError, f"{EXPECTED} UnpicklingError$"):
             read_state_dict(self.file)
 
     @parameterized.expand([("dict", {"model": dict(OWN)}), ("list", [torch.zeros(1)]), ("Tensor", torch.zeros(1))])
     def test_refuses_other_contents(self, kind, content):
         torch.save(content, self.file)
-        with self.assertRaisesRegex(TypeError, f"^{kind}$"):
+        with self.assertRaisesRegex(ValueError, f"{EXPECTED} {kind}$"):
             read_state_dict(self.file)
 
 
@@ -69,3 +72,19 @@ class TestCheckStateFits(unittest.TestCase):
     def test_refuses(self, _name, state, message):
         with self.assertRaisesRegex(ValueError, f"^model.pt: {message}$"):
             check_state_fits(OWN, state, "model.pt")
+
+
+class TestChecksum(unittest.TestCase):
+    def test_tells_values_and_names(self):
+        first = torch.nn.Sequential(torch.nn.Linear(2, 2), torch.nn.Linear(2, 2))
+        for parameter in first.parameters():
+            torch.nn.init.ones_(parameter)
+        checksum = compute_checksum(first)
+        self.assertRegex(checksum, r"^[0-9a-f]{8}$")
+        self.assertEqual(compute_checksum(copy.deepcopy(first)), checksum)
+        # the same values in the same order under other names
+        named = torch.nn.Sequential(OrderedDict(zip(("a", "b"), copy.deepcopy(first), strict=True)))
+        self.assertNotEqual(compute_checksum(named), checksum)
+        with torch.no_grad():
+            first[1].bias[1] = 2
+        self.assertNotEqual(compute_checksum(first), checksum)

@@ -18,7 +18,8 @@ import torch
 from torch import nn
 
 from monai_dd.engines.perturb import Loss, pgd_perturb, unwrap_network
-from monai_dd.utils.evaluation import class_scores, evaluating, read_logits
+from monai_dd.utils.evaluation import class_scores, evaluating
+from monai_dd.utils.outputs import read_logits
 
 __all__ = ["AdversarialPrediction"]
 

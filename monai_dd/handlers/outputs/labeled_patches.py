@@ -17,7 +17,7 @@ from collections.abc import Sequence
 import torch
 
 from monai_dd.metrics import boxes_to_mask, mask_boxes, patches_of_label
-from monai_dd.utils.enums import PatchKeys
+from monai_dd.utils.outputs import PatchKeys
 
 __all__ = ["LabeledPatches"]
 

@@ -19,7 +19,8 @@ from torch import nn
 
 from monai_dd.transforms.hemisphere.blank import FILLS, blank_region
 from monai_dd.utils.checks import check_option
-from monai_dd.utils.evaluation import class_scores, evaluating, read_logits
+from monai_dd.utils.evaluation import class_scores, evaluating
+from monai_dd.utils.outputs import read_logits
 
 __all__ = ["MaskedOutPrediction"]
 

@@ -20,7 +20,8 @@ from torch import nn
 from monai_dd.metrics.utils.areas import check_fractions
 from monai_dd.metrics.utils.maps import list_cells, rank_cells
 from monai_dd.utils.checks import check_finite, check_option
-from monai_dd.utils.evaluation import evaluating, read_logits
+from monai_dd.utils.evaluation import evaluating
+from monai_dd.utils.outputs import read_logits
 
 __all__ = ["ORDERS", "perturb_logits"]
 

@@ -18,6 +18,8 @@ import torch
 from monai.networks.blocks import Convolution
 from torch import nn
 
+from monai_dd.utils.precision import to_single
+
 __all__ = ["PatchCapsules", "PrimaryCapsules", "capsule_lengths"]
 
 ACT = ("RELU", {"inplace": True})
@@ -33,8 +35,7 @@ def capsule_lengths(capsules: torch.Tensor, threshold: torch.Tensor) -> torch.Te
     Returns:
         tensor of shape ``(B, C, *S)``. The gradient at a length of zero is zero.
     """
-    if capsules.dtype == torch.float16 or capsules.dtype == torch.bfloat16:
-        capsules = capsules.float()
+    capsules = to_single(capsules)
     lengths = torch.linalg.vector_norm(capsules, dim=2)
     return torch.relu(lengths - threshold.reshape([1, -1] + [1] * (lengths.dim() - 2)))  # noqa: RUF005, TorchScript
 

@@ -17,6 +17,8 @@ from typing import Tuple
 import torch
 from torch import nn
 
+from monai_dd.utils.precision import to_single
+
 __all__ = [
     "CapsuleLossAttention",
     "LossAttention",
@@ -46,8 +48,7 @@ def log_weights(weights: torch.Tensor, floor: float = 1e-37) -> torch.Tensor:
 
 
 def _lengths(logits: torch.Tensor, dim: int) -> torch.Tensor:
-    if logits.dtype == torch.float16 or logits.dtype == torch.bfloat16:
-        logits = logits.float()
+    logits = to_single(logits)
     return torch.linalg.vector_norm(logits, dim=dim)
 
 

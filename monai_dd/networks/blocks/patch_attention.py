@@ -19,6 +19,7 @@ from monai.networks.layers.factories import Conv
 from torch import nn
 
 from monai_dd.networks.layers import spatial_log_softmax
+from monai_dd.utils.precision import to_single
 
 __all__ = ["AttentionPooling", "MeanPooling", "weighted_sum"]
 
@@ -73,6 +74,5 @@ class AttentionPooling(nn.Module):
         if gate is not None:
             embedding = embedding * gate(features)
         phi = self.project(embedding)
-        if phi.dtype == torch.float16 or phi.dtype == torch.bfloat16:
-            phi = phi.float()
+        phi = to_single(phi)
         return spatial_log_softmax(phi).exp(), phi

@@ -25,6 +25,7 @@ from monai_dd.networks.blocks.loss_attention import CapsuleLossAttention, log_we
 from monai_dd.networks.blocks.patch_attention import weighted_sum
 from monai_dd.networks.blocks.patch_layers import PatchLayers
 from monai_dd.networks.blocks.routing import RoutingCapsules, squash
+from monai_dd.utils.precision import to_single
 
 __all__ = ["CapsulePatchHead", "ConvolutionalPatchHead", "RoutingPatchHead"]
 
@@ -55,8 +56,7 @@ class ConvolutionalPatchHead(nn.Module):
         """Return what a head returns for features ``(B, C, *S)``."""
         features = self.layers(x)
         patch_logits = self.classifier(features)
-        if patch_logits.dtype == torch.float16 or patch_logits.dtype == torch.bfloat16:
-            patch_logits = patch_logits.float()
+        patch_logits = to_single(patch_logits)
         weights, phi = self.pooling(features, patch_logits)
         return weighted_sum(weights, patch_logits), weights, patch_logits, phi
 
@@ -85,8 +85,7 @@ class CapsulePatchHead(nn.Module):
         """Return what a head returns for features ``(B, C, *S)``."""
         capsules = self.capsules(self.primary(x))
         capsule_logits = self.classifier(capsules.flatten(0, 1)).unflatten(0, capsules.shape[:2])
-        if capsule_logits.dtype == torch.float16 or capsule_logits.dtype == torch.bfloat16:
-            capsule_logits = capsule_logits.float()
+        capsule_logits = to_single(capsule_logits)
         weights, patch_logits, phi = self.attention(capsule_logits)
         return weighted_sum(weights, patch_logits), weights, patch_logits, phi
 
@@ -133,8 +132,7 @@ class RoutingPatchHead(nn.Module):
         capsules = self.primary(x)
         if list(capsules.shape[3:]) != self.grid:
             raise ValueError(f"expected an image with {self.grid} patches, got {list(capsules.shape[3:])}")
-        if capsules.dtype == torch.float16 or capsules.dtype == torch.bfloat16:
-            capsules = capsules.float()
+        capsules = to_single(capsules)
         votes, s, coupling = self.routing(squash(capsules.flatten(3).transpose(2, 3).flatten(1, 2)))
         logits = self._logits(s)
         sent = self._patches(coupling.unsqueeze(-1) * votes)

@@ -16,6 +16,8 @@ import torch
 from monai.networks.layers.factories import Conv
 from torch import nn
 
+from monai_dd.utils.precision import to_single
+
 __all__ = ["PotentialGate"]
 
 
@@ -70,8 +72,7 @@ class PotentialGate(nn.Module):
     def forward(self, v: torch.Tensor) -> torch.Tensor:
         """Return the potential ``(B, 1, *spatial)`` of features ``(B, C, *spatial)``, float32 under autocast."""
         embedding = self.embed(v)
-        if embedding.dtype == torch.float16 or embedding.dtype == torch.bfloat16:
-            embedding = embedding.float()
+        embedding = to_single(embedding)
         # Divided behind the sum, as the norm is one positive number for each cell: fewer passes over the embedding.
         # A product and a sum rather than the 1x1 convolution they equal: autocast would compute that in half precision.
         norm = torch.linalg.vector_norm(embedding, dim=1, keepdim=True).clamp_min(1e-12)

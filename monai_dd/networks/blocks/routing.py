@@ -17,6 +17,8 @@ from typing import Tuple
 import torch
 from torch import nn
 
+from monai_dd.utils.precision import to_single
+
 __all__ = ["RoutingCapsules", "dynamic_routing", "squash"]
 
 
@@ -49,8 +51,7 @@ def dynamic_routing(votes: torch.Tensor, iterations: int = 3) -> Tuple[torch.Ten
     """
     if iterations < 1:
         raise ValueError(f"iterations: expected 1 or more, got {iterations}")
-    if votes.dtype == torch.float16 or votes.dtype == torch.bfloat16:
-        votes = votes.float()
+    votes = to_single(votes)
     # products and sums, as autocast would do a matrix product in half precision
     coupling = torch.full_like(votes[..., 0], 1.0 / votes.shape[2])
     b = torch.zeros_like(coupling)
@@ -101,7 +102,6 @@ class RoutingCapsules(nn.Module):
             capsules: squashed capsules ``(B, N, in_dim)``.
         """
         votes = torch.einsum("bni,nji->bnj", capsules.to(self.weight.dtype), self.weight).unflatten(2, self.shape)
-        if votes.dtype == torch.float16 or votes.dtype == torch.bfloat16:
-            votes = votes.float()
+        votes = to_single(votes)
         s, coupling = dynamic_routing(votes, self.iterations)
         return votes, s, coupling

@@ -14,11 +14,10 @@ from __future__ import annotations
 
 from collections import OrderedDict
 
-import torch
 from monai.networks.nets.densenet import DenseNet
 from torch import nn
 
-from monai_dd.networks.encoders.feature_info import FeatureInfo
+from monai_dd.networks.encoders.base import Encoder, FeatureInfo
 from monai_dd.utils.checks import check_option
 
 __all__ = ["DenseNetEncoder"]
@@ -32,7 +31,7 @@ DEPTHS: dict[int, tuple[int, int, int, int]] = {
 }
 
 
-class DenseNetEncoder(nn.Module):
+class DenseNetEncoder(Encoder):
     """The dense blocks of MONAI's DenseNet (Huang et al. 2017), named ``block1`` (with the stem) to ``block4``.
 
     A dense block stacks the raw outputs of its layers; what reads them normalizes and rectifies them first. So a stage
@@ -72,14 +71,7 @@ class DenseNetEncoder(nn.Module):
         features: int = 64,
         growth_rate: int = 32,
     ) -> None:
-        super().__init__()
-        if spatial_dims not in (2, 3):
-            raise ValueError(f"spatial_dims: expected 2 or 3, got {spatial_dims}")
-        if min(in_channels, features, growth_rate) < 1:
-            raise ValueError(
-                "in_channels, features, growth_rate: expected positive numbers, "
-                f"got {in_channels}, {features}, {growth_rate}"
-            )
+        super().__init__(spatial_dims, in_channels=in_channels, features=features, growth_rate=growth_rate)
         layers = DEPTHS[check_option("depth", depth, DEPTHS)]
         if not 1 <= num_blocks <= len(layers):
             raise ValueError(f"num_blocks: expected 1 to {len(layers)}, got {num_blocks}")
@@ -92,8 +84,6 @@ class DenseNetEncoder(nn.Module):
             block_config=layers[:num_blocks],
         )
         parts = dict(net.features.named_children())
-        self.stages = nn.ModuleList()
-        self.feature_info = []
         opening = {name: parts[name] for name in ("conv0", "norm0", "relu0", "pool0")}
         channels = features
         for stage in range(num_blocks):
@@ -107,11 +97,3 @@ class DenseNetEncoder(nn.Module):
             self.stages.append(nn.Sequential(OrderedDict({**opening, block: parts[block], **closing})))
             self.feature_info.append(FeatureInfo(f"block{stage + 1}", channels, 4 * 2**stage))
             opening, channels = following, channels // 2
-
-    def forward(self, x: torch.Tensor) -> list[torch.Tensor]:
-        """Return the output of every stage, finest first, for an image ``(B, C, *spatial)``."""
-        features = []
-        for stage in self.stages:
-            x = stage(x)
-            features.append(x)
-        return features

@@ -16,18 +16,18 @@ import re
 from pathlib import Path
 
 import torch
-from torch import nn
 
+from monai_dd.networks.encoders.base import Encoder
 from monai_dd.networks.encoders.densenet import DenseNetEncoder
 from monai_dd.networks.encoders.resnet import ResNetEncoder
-from monai_dd.utils.weights import check_state_fits, read_state_dict
+from monai_dd.utils.weights import check_state_fits, read_state_dict, short_name
 
 __all__ = ["load_pretrained"]
 
 _FIRST = {DenseNetEncoder: "stages.0.conv0.weight", ResNetEncoder: "stages.0.0.weight"}
 
 
-def load_pretrained(encoder: nn.Module, path: str | Path) -> nn.Module:
+def load_pretrained(encoder: Encoder, path: str | Path) -> Encoder:
     """Load a state dict with torchvision's names, as its published ImageNet weights have them, into an encoder.
 
     Of the file only what the encoder has is read: a cut DenseNet takes the blocks that it keeps, and its last
@@ -53,16 +53,10 @@ def load_pretrained(encoder: nn.Module, path: str | Path) -> nn.Module:
     if kind is None:
         expected = " or ".join(known.__name__ for known in _FIRST)
         raise ValueError(f"encoder: expected {expected}, got {type(encoder).__name__}")
-    file = "/".join(Path(path).parts[-2:])
+    file = short_name(path)
     if not Path(path).is_file():
         raise ValueError(f"path: expected a file of weights, {file} is not there")
-    try:
-        published = read_state_dict(path, map_location="cpu")
-    except ValueError as error:
-        raise ValueError(f"{file}: expected weights saved by torch.save, got {error}") from None
-    except TypeError as error:
-        raise ValueError(f"{file}: expected a plain state dict of tensors, got {error}") from None
-
+    published = read_state_dict(path, map_location="cpu")
     own = encoder.state_dict()
     rename = _rename_densenet if kind is DenseNetEncoder else _rename_resnet
     state = {k: w for k, w in own.items() if k.endswith("num_batches_tracked")}
@@ -100,7 +94,7 @@ def _rename_densenet(name: str) -> str:
 
 
 def _rename_resnet(name: str) -> str:
-    """Our name of a tensor: the first stage holds the stem, and layer 1 behind its four modules."""
+    """Our name of a tensor: the first stage holds the stem, and layer 1 after its four modules."""
     part, _, rest = name.partition(".")
     places = {"conv1": "0.0", "bn1": "0.1", "layer1": "0.4", "layer2": "1", "layer3": "2", "layer4": "3"}
     return f"stages.{places.get(part, part)}.{rest}"

@@ -16,12 +16,11 @@ from collections.abc import Sequence
 from itertools import accumulate
 from operator import mul
 
-import torch
 from monai.networks.nets.resnet import ResNet
 from monai.utils import ensure_tuple
 from torch import nn
 
-from monai_dd.networks.encoders.feature_info import FeatureInfo
+from monai_dd.networks.encoders.base import Encoder, FeatureInfo
 from monai_dd.utils.checks import check_option
 
 __all__ = ["ResNetEncoder"]
@@ -34,7 +33,7 @@ DEPTHS: dict[int, tuple[str, list[int], int]] = {
 }
 
 
-class ResNetEncoder(nn.Module):
+class ResNetEncoder(Encoder):
     """The four residual stages of MONAI's ResNet (He et al. 2016), named ``block1`` (with the stem) to ``block4``.
 
     Args:
@@ -64,11 +63,7 @@ class ResNetEncoder(nn.Module):
         features: int = 64,
         strides: Sequence[int] | int | None = None,
     ) -> None:
-        super().__init__()
-        if spatial_dims not in (2, 3):
-            raise ValueError(f"spatial_dims: expected 2 or 3, got {spatial_dims}")
-        if in_channels < 1 or features < 1:
-            raise ValueError(f"in_channels, features: expected positive numbers, got {in_channels}, {features}")
+        super().__init__(spatial_dims, in_channels=in_channels, features=features)
         block, layers, expansion = DEPTHS[check_option("depth", depth, DEPTHS)]
         steps = [4, 2, 2, 2] if strides is None else list(ensure_tuple(strides))
         steps = steps * 4 if len(steps) == 1 else steps
@@ -94,14 +89,6 @@ class ResNetEncoder(nn.Module):
             FeatureInfo(f"block{stage + 1}", features * 2**stage * expansion, stride)
             for stage, stride in enumerate(accumulate(steps, mul))
         ]
-
-    def forward(self, x: torch.Tensor) -> list[torch.Tensor]:
-        """Return the output of every stage, finest first, for an image ``(B, C, *spatial)``."""
-        features = []
-        for stage in self.stages:
-            x = stage(x)
-            features.append(x)
-        return features
 
 
 def _set_stride(block: nn.Module, stride: int) -> None:

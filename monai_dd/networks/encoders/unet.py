@@ -12,17 +12,16 @@
 
 from __future__ import annotations
 
-import torch
 from monai.networks.layers.factories import Pool
 from monai.networks.nets.basic_unet import TwoConv
 from torch import nn
 
-from monai_dd.networks.encoders.feature_info import FeatureInfo
+from monai_dd.networks.encoders.base import Encoder, FeatureInfo
 
 __all__ = ["UNetEncoder"]
 
 
-class UNetEncoder(nn.Module):
+class UNetEncoder(Encoder):
     """Two 3x3 convolutions with normalization in each stage, max-pooling between (Ronneberger et al. 2015).
 
     The stages are named ``block1`` to ``block4`` and ``bottleneck``.
@@ -52,14 +51,7 @@ class UNetEncoder(nn.Module):
         act: str | tuple = "RELU",
         norm: str | tuple = "BATCH",
     ) -> None:
-        super().__init__()
-        if spatial_dims not in (2, 3):
-            raise ValueError(f"spatial_dims: expected 2 or 3, got {spatial_dims}")
-        if min(in_channels, features, num_blocks) < 1:
-            raise ValueError(
-                "in_channels, features, num_blocks: expected positive numbers, "
-                f"got {in_channels}, {features}, {num_blocks}"
-            )
+        super().__init__(spatial_dims, in_channels=in_channels, features=features, num_blocks=num_blocks)
         channels = [in_channels] + [features * 2**stage for stage in range(num_blocks + 1)]
         stages: list[nn.Module] = []
         for stage in range(num_blocks + 1):
@@ -68,11 +60,3 @@ class UNetEncoder(nn.Module):
         self.stages = nn.ModuleList(stages)
         names = [f"block{stage + 1}" for stage in range(num_blocks)] + ["bottleneck"]
         self.feature_info = [FeatureInfo(name, channels[i + 1], 2**i) for i, name in enumerate(names)]
-
-    def forward(self, x: torch.Tensor) -> list[torch.Tensor]:
-        """Return the output of every stage, finest first, for an image ``(B, C, *spatial)``."""
-        features = []
-        for stage in self.stages:
-            x = stage(x)
-            features.append(x)
-        return features

@@ -14,13 +14,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-import torch
 from monai.networks.blocks import Convolution
 from monai.networks.layers.factories import Pool
 from monai.utils import ensure_tuple
 from torch import nn
 
-from monai_dd.networks.encoders.feature_info import FeatureInfo
+from monai_dd.networks.encoders.base import Encoder, FeatureInfo
 from monai_dd.utils.checks import check_option
 
 __all__ = ["VGGEncoder"]
@@ -29,7 +28,7 @@ __all__ = ["VGGEncoder"]
 DEPTHS: dict[int, list[int]] = {11: [1, 1, 2, 2, 2], 16: [2, 2, 3, 3, 3]}
 
 
-class VGGEncoder(nn.Module):
+class VGGEncoder(Encoder):
     """The five stages of VGG with batch normalization (Simonyan and Zisserman 2015), named ``block1`` to ``block5``.
 
     A stage is one to three 3x3 convolutions with bias, batch normalization and ReLU.
@@ -61,19 +60,13 @@ class VGGEncoder(nn.Module):
         features: int = 64,
         strides: Sequence[int] | int | None = None,
     ) -> None:
-        super().__init__()
-        if spatial_dims not in (2, 3):
-            raise ValueError(f"spatial_dims: expected 2 or 3, got {spatial_dims}")
-        if in_channels < 1 or features < 1:
-            raise ValueError(f"in_channels, features: expected positive numbers, got {in_channels}, {features}")
+        super().__init__(spatial_dims, in_channels=in_channels, features=features)
         layers = DEPTHS[check_option("depth", depth, DEPTHS)]
         steps = list(ensure_tuple(1 if strides is None else strides))
         steps = steps * sum(layers) if len(steps) == 1 else steps
         if len(steps) != sum(layers) or min(steps) < 1:
             raise ValueError(f"strides: expected {sum(layers)} positive numbers, one, or None, got {strides}")
 
-        self.stages = nn.ModuleList()
-        self.feature_info = []
         channels, stride = in_channels, 1
         for stage, count in enumerate(layers):
             width = features * 2 ** min(stage, 3)
@@ -97,11 +90,3 @@ class VGGEncoder(nn.Module):
                 stride *= 2
             self.stages.append(nn.Sequential(*convs))
             self.feature_info.append(FeatureInfo(f"block{stage + 1}", width, stride))
-
-    def forward(self, x: torch.Tensor) -> list[torch.Tensor]:
-        """Return the output of every stage, finest first, for an image ``(B, C, *spatial)``."""
-        features = []
-        for stage in self.stages:
-            x = stage(x)
-            features.append(x)
-        return features

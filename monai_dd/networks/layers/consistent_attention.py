@@ -17,6 +17,7 @@ from typing import List, NamedTuple, Optional, Tuple
 import torch
 
 from monai_dd.networks.layers.marginalize import block_factor, from_blocks, to_blocks
+from monai_dd.utils.precision import to_single
 
 __all__ = ["ConsistentAttention", "consistent_attention", "program_value", "spatial_log_softmax"]
 
@@ -37,8 +38,7 @@ class ConsistentAttention(NamedTuple):
 
 def spatial_log_softmax(potential: torch.Tensor) -> torch.Tensor:
     """Log-probabilities over all cells of a map, per sample and channel: ``log tau`` (Ron et al. 2022, Eq. 2)."""
-    if potential.dtype == torch.float16 or potential.dtype == torch.bfloat16:
-        potential = potential.float()
+    potential = to_single(potential)
     return torch.log_softmax(potential.flatten(2), dim=-1).reshape(potential.shape)
 
 
@@ -65,7 +65,7 @@ def _merge_upward(
     potentials: List[torch.Tensor], weights: List[float]
 ) -> Tuple[torch.Tensor, List[torch.Tensor], List[torch.Tensor], List[float]]:
     """Collapse the nest to its coarsest grid; see :func:`consistent_attention` for the recursion."""
-    merged = potentials[0].float() if potentials[0].dtype in (torch.float16, torch.bfloat16) else potentials[0]
+    merged = to_single(potentials[0])
     totals = [weights[0]]
     inside: List[torch.Tensor] = []
     masses: List[torch.Tensor] = []

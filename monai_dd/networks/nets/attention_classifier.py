@@ -12,18 +12,20 @@
 
 from __future__ import annotations
 
-import copy
 from collections.abc import Sequence
-from typing import Dict, List, Tuple
+from typing import List, Tuple
 
 import torch
 from monai.utils import ensure_tuple
 from torch import nn
 
 from monai_dd.networks.blocks import AttentionUnit
+from monai_dd.networks.encoders import Encoder
 from monai_dd.networks.layers import DualWitness, consistent_attention, spatial_log_softmax, witnessed_attention
+from monai_dd.networks.nets.base import AttentionNetwork
 from monai_dd.utils.checks import check_option
 from monai_dd.utils.enums import Consistency, Readout
+from monai_dd.utils.outputs import make_output
 
 __all__ = ["AttentionClassifier"]
 
@@ -35,15 +37,7 @@ class _Unattended(nn.Module):
         return v, v.new_zeros(0)
 
 
-def _name_levels(prefix: str, maps: List[torch.Tensor]) -> Dict[str, torch.Tensor]:
-    named = {prefix + "_fine": maps[0]}
-    for level in range(1, len(maps) - 1):
-        named[prefix + "_level" + str(level)] = maps[level]
-    named[prefix + "_coarse"] = maps[-1]
-    return named
-
-
-class AttentionClassifier(nn.Module):
+class AttentionClassifier(AttentionNetwork):
     r"""Classifier whose attention at one or more depths is its explanation (Ron et al. 2022).
 
     ``readout="pool"`` is the paper: each attention unit gates the features in mid-network with its own
@@ -51,7 +45,7 @@ class AttentionClassifier(nn.Module):
     consistency loss compares and what is reported.
     ``readout="attention"`` pools with the attention itself, :math:`\mathrm{logits} = \sum_\mathrm{level}
     W_\mathrm{level} \sum_i \mu_i v_i`, and leaves the features of the network ungated. Stages after the last attended
-    one are then not read: they are kept for the sake of checkpoints, frozen, and skipped.
+    one are then not read: the network does not have them, and weights of a network that has them load all the same.
 
     ``consistency`` says where :math:`\mu` comes from: ``none`` (:math:`\mu = \tau`), ``dual`` (the learned witness,
     Theorem 3.1; agreement is up to the loss) or ``exact`` (the closed form of Eq. 4; agreement holds for every image).
@@ -60,10 +54,11 @@ class AttentionClassifier(nn.Module):
     and, for every level, the potential ``phi_*``, ``log_tau_*`` and ``log_mu_*``, each ``(B, 1, *spatial)``, where
     ``*`` is ``fine``, ``level1`` ..., ``coarse``. A network with one attended stage gives its map under both ``fine``
     and ``coarse``; a network with none attends the last stage uniformly, which is what global average pooling does.
-    Both forms have the same parameters, see :meth:`with_attention`.
+    Both forms have the same parameters, see
+    :meth:`~monai_dd.networks.nets.AttentionNetwork.with_attention`.
 
     Args:
-        encoder: network with ``stages`` and ``feature_info``, see :mod:`monai_dd.networks.encoders`.
+        encoder: its stages, see :mod:`monai_dd.networks.encoders`; it is left as it is.
         num_classes: number of classes ``K``.
         attend: names of the stages with attention, any one to all of them; none for the baseline.
         readout: ``pool`` or ``attention``.
@@ -87,7 +82,7 @@ class AttentionClassifier(nn.Module):
 
     def __init__(
         self,
-        encoder: nn.Module,
+        encoder: Encoder,
         num_classes: int,
         attend: Sequence[str] | str = (),
         readout: str = Readout.POOL,
@@ -101,9 +96,7 @@ class AttentionClassifier(nn.Module):
         dropout: float = 0.0,
         return_attention: bool = False,
     ) -> None:
-        super().__init__()
-        if num_classes < 1:
-            raise ValueError(f"num_classes: expected 1 or more, got {num_classes}")
+        super().__init__(num_classes, return_attention)
         names = [info.name for info in encoder.feature_info]
         chosen = [check_option("attend", name, names) for name in ensure_tuple(attend)]
         if len(set(chosen)) != len(chosen):
@@ -116,28 +109,25 @@ class AttentionClassifier(nn.Module):
         if self.consistency != "none" and len(chosen) < 2:
             raise ValueError(f"consistency: {consistency!r} expected two or more stages in attend, got {chosen}")
         self.gated = not self.pools_with_attention
-        self.return_attention = return_attention
 
-        self.encoder = encoder
+        # without gates nothing after the last attended stage is read
+        depth = len(names) if self.gated else names.index(self.attend[-1]) + 1
+        self.encoder = encoder.first(depth)
         infos = [info for info in encoder.feature_info if info.name in chosen]
-        spatial_dims = _spatial_dims(encoder)
+        spatial_dims = encoder.spatial_dims
         embed_dims: list[int | None] = list(ensure_tuple(embed_dim)) if embed_dim is not None else [None]
         if len(embed_dims) == 1:
             embed_dims = embed_dims * len(infos)
         if len(embed_dims) != len(infos):
             raise ValueError(f"embed_dim: expected one number or {len(infos)}, got {len(embed_dims)}")
         embed = dict(zip(chosen, embed_dims))
-        # Without gates nothing after the last attended stage is read: it stays, so that the baseline's checkpoint fits,
-        # but is neither run (the units end there) nor trained (distributed training accepts no unused parameters).
-        depth = len(names) if self.gated else names.index(self.attend[-1]) + 1
-        encoder.stages[depth:].requires_grad_(False)
         self.units = nn.ModuleList(
             (
                 AttentionUnit(spatial_dims, info.channels, embed[info.name], num_gates, rescale, init_scale, smoothing)
                 if info.name in embed
                 else _Unattended()
             )
-            for info in encoder.feature_info[:depth]
+            for info in self.encoder.feature_info
         )
         self.witness = nn.ModuleList(
             DualWitness(_grid(img_size, info.stride, spatial_dims))
@@ -146,15 +136,6 @@ class AttentionClassifier(nn.Module):
         self.dropout = nn.Dropout(dropout)
         read = infos if self.pools_with_attention else [encoder.feature_info[-1]]
         self.heads = nn.ModuleDict({info.name: nn.Linear(info.channels, num_classes) for info in read})
-
-    def with_attention(self) -> AttentionClassifier:
-        """Return the form of this network that returns the dictionary; both share all modules and parameters.
-
-        Only the flag ``training`` of the outermost module is each one's own, which nothing here reads.
-        """
-        network = copy.copy(self)
-        network.return_attention = True
-        return network
 
     def forward(self, x: torch.Tensor):
         """Return logits ``(B, K)``, or the dictionary of the class's description, for an image ``(B, C, *spatial)``."""
@@ -189,16 +170,8 @@ class AttentionClassifier(nn.Module):
             logits = logits + head(self.dropout(pooled[level]))
 
         if self.return_attention:
-            result = {"logits": logits}
-            result.update(_name_levels("phi", potentials))
-            result.update(_name_levels("log_tau", log_tau))
-            result.update(_name_levels("log_mu", log_mu))
-            return result
+            return make_output(logits, potentials, log_tau, log_mu)
         return logits
-
-
-def _spatial_dims(encoder: nn.Module) -> int:
-    return next(p for p in encoder.parameters() if p.dim() > 3).dim() - 2
 
 
 def _grid(img_size: Sequence[int] | int | None, stride: int, spatial_dims: int) -> list[int]:

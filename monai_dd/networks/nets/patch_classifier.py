@@ -12,7 +12,6 @@
 
 from __future__ import annotations
 
-import copy
 from collections.abc import Sequence
 
 import torch
@@ -32,14 +31,17 @@ from monai_dd.networks.blocks import (
     RoutingPatchHead,
     log_weights,
 )
+from monai_dd.networks.encoders import Encoder
 from monai_dd.networks.layers import spatial_log_softmax
+from monai_dd.networks.nets.base import AttentionNetwork
 from monai_dd.utils.checks import check_option
 from monai_dd.utils.enums import PatchPooling
+from monai_dd.utils.outputs import add_patches, make_output
 
 __all__ = ["PatchClassifier"]
 
 
-class PatchClassifier(nn.Module):
+class PatchClassifier(AttentionNetwork):
     r"""Classifier whose decision is a weighted sum over patches of the image (Shi et al. 2021).
 
     The encoder keeps the resolution, or much of it; one layer with a large kernel and a stride cuts its last features
@@ -62,7 +64,7 @@ class PatchClassifier(nn.Module):
     networks lack the 0.27M of a convolution that the authors' code holds but never runs, 0.9 % of theirs.
 
     Args:
-        encoder: network with ``stages`` and ``feature_info``, see :mod:`monai_dd.networks.encoders`; the paper's has
+        encoder: its stages, see :mod:`monai_dd.networks.encoders`; the paper's has
             strides of one, or of two in one to three layers where the image is larger than 32x32.
         pooling: one of :class:`~monai_dd.utils.enums.PatchPooling`.
         num_classes: number of classes ``K``.
@@ -88,11 +90,9 @@ class PatchClassifier(nn.Module):
         ValueError: unknown options, numbers out of range, or a missing ``img_size``.
     """
 
-    __constants__ = ["return_attention"]
-
     def __init__(
         self,
-        encoder: nn.Module,
+        encoder: Encoder,
         pooling: str,
         num_classes: int,
         xi: float = 0.1,
@@ -107,13 +107,11 @@ class PatchClassifier(nn.Module):
         img_size: Sequence[int] | int | None = None,
         return_attention: bool = False,
     ) -> None:
-        super().__init__()
+        super().__init__(num_classes, return_attention)
         kind = check_option("pooling", pooling, PatchPooling)
-        if num_classes < 1:
-            raise ValueError(f"num_classes: expected 1 or more, got {num_classes}")
         if len(capsule_channels) != 2 or len(capsule_dims) != 2:
             raise ValueError(f"capsule_channels, capsule_dims: expected two each, got {capsule_channels, capsule_dims}")
-        dims = next(p.dim() for p in encoder.parameters() if p.dim() > 3) - 2
+        dims = encoder.spatial_dims
         last = encoder.feature_info[-1]
         self.kernel = _sizes("kernel_size", kernel_size, dims, 1)
         steps = _sizes("stride", stride, dims, 1)
@@ -121,8 +119,6 @@ class PatchClassifier(nn.Module):
         self.patch_size = [k * last.stride for k in self.kernel]
         self.patch_stride = [s * last.stride for s in steps]
         self.patch_padding = [p * last.stride for p in self.padding]
-        self.attend = ()
-        self.return_attention = return_attention
 
         self.encoder = encoder
         width = min(last.channels, channels)
@@ -152,15 +148,6 @@ class PatchClassifier(nn.Module):
                 weigh = AttentionPooling(dims, channels, embed_dim, gated=kind == PatchPooling.GATED_ATTENTION)
             self.head = ConvolutionalPatchHead(layers, channels, num_classes, weigh, dims)
 
-    def with_attention(self) -> PatchClassifier:
-        """Return the form of this network that returns the dictionary; both share all modules and parameters.
-
-        Only the flag ``training`` of the outermost module is each one's own, which nothing here reads.
-        """
-        network = copy.copy(self)
-        network.return_attention = True
-        return network
-
     def forward(self, x: torch.Tensor):
         """Return logits ``(B, K)``, or the dictionary of the class's description, for an image ``(B, C, *spatial)``.
 
@@ -175,12 +162,8 @@ class PatchClassifier(nn.Module):
                 raise ValueError(f"expected an image with room for a patch of {self.patch_size} pixels, got {size}")
         logits, weights, patch_logits, phi = self.head(self.reduce(x))
         if self.return_attention:
-            result = {"logits": logits, "patch_weights": weights, "patch_logits": patch_logits}
-            for level in ["fine", "coarse"]:
-                result["phi_" + level] = phi
-                result["log_tau_" + level] = spatial_log_softmax(phi)
-                result["log_mu_" + level] = log_weights(weights)
-            return result
+            output = make_output(logits, [phi], [spatial_log_softmax(phi)], [log_weights(weights)])
+            return add_patches(output, weights, patch_logits)
         return logits
 
 

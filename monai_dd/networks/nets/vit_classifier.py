@@ -12,7 +12,6 @@
 
 from __future__ import annotations
 
-import copy
 import math
 from collections.abc import Sequence
 
@@ -22,12 +21,15 @@ from monai.utils import ensure_tuple_rep
 from torch import nn
 
 from monai_dd.networks.layers import spatial_log_softmax
+from monai_dd.networks.nets.base import AttentionNetwork
 from monai_dd.utils.checks import check_option
+from monai_dd.utils.outputs import make_output
+from monai_dd.utils.precision import to_single
 
 __all__ = ["ViTClassifier"]
 
 
-class ViTClassifier(nn.Module):
+class ViTClassifier(AttentionNetwork):
     r"""Vision transformer (Dosovitskiy et al. 2021) whose class token's attention is reported, ViT-B/16 by default.
 
     MONAI's :class:`~monai.networks.nets.ViT` with a class token and biases of query, key and value; a linear layer on
@@ -61,8 +63,6 @@ class ViTClassifier(nn.Module):
         ValueError: for sizes that do not divide or numbers out of range.
     """
 
-    __constants__ = ["return_attention"]
-
     def __init__(
         self,
         in_channels: int,
@@ -77,9 +77,9 @@ class ViTClassifier(nn.Module):
         spatial_dims: int = 2,
         return_attention: bool = False,
     ) -> None:
-        super().__init__()
+        super().__init__(num_classes, return_attention)
         dims = check_option("spatial_dims", spatial_dims, (2, 3))
-        counts = {"in_channels": in_channels, "num_classes": num_classes, "mlp_dim": mlp_dim, "num_heads": num_heads}
+        counts = {"in_channels": in_channels, "mlp_dim": mlp_dim, "num_heads": num_heads}
         for name, value, least in [*((n, v, 1) for n, v in counts.items()), ("num_layers", num_layers, 2)]:
             if value < least:
                 raise ValueError(f"{name}: expected {least} or more, got {value}")
@@ -92,8 +92,6 @@ class ViTClassifier(nn.Module):
         if any(p < 1 or s < p or s % p for s, p in zip(self.img_size, patch)):
             raise ValueError(f"img_size: expected multiples of the patch size {patch}, got {self.img_size}")
         self.grid = [s // p for s, p in zip(self.img_size, patch)]
-        self.attend = ()
-        self.return_attention = return_attention
 
         self.encoder = ViT(
             in_channels=in_channels,
@@ -115,15 +113,6 @@ class ViTClassifier(nn.Module):
             block.norm_cross_attn = nn.Identity()
         self.head = nn.Linear(hidden_size, num_classes)
 
-    def with_attention(self) -> ViTClassifier:
-        """Return the form of this network that returns the dictionary; both share all modules and parameters.
-
-        Only the flag ``training`` of the outermost module is each one's own, which nothing here reads.
-        """
-        network = copy.copy(self)
-        network.return_attention = True
-        return network
-
     def _class_potential(self, x: torch.Tensor) -> torch.Tensor:
         """Logarithm of the mean over heads of the class token's attention, ``(B, 1, *grid)``.
 
@@ -134,8 +123,7 @@ class ViTClassifier(nn.Module):
         attention = block.attn
         heads = attention.num_heads
         projected = attention.qkv(block.norm1(x)).unflatten(2, [3, heads, -1])
-        if projected.dtype == torch.float16 or projected.dtype == torch.bfloat16:
-            projected = projected.float()
+        projected = to_single(projected)
         query, key = projected[:, :1, 0], projected[:, :, 1]
         # neither product nor sum is done in half precision under autocast, as a matrix product would be
         scores = (query * key).sum(-1) * attention.scale
@@ -155,12 +143,7 @@ class ViTClassifier(nn.Module):
         if self.return_attention:
             phi = self._class_potential(states[-2])
             log_tau = spatial_log_softmax(phi)
-            result = {"logits": logits}
-            for level in ["fine", "coarse"]:
-                result["phi_" + level] = phi
-                result["log_tau_" + level] = log_tau
-                result["log_mu_" + level] = log_tau
-            return result
+            return make_output(logits, [phi], [log_tau], [log_tau])
         return logits
 
 

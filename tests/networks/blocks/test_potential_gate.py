@@ -67,6 +67,13 @@ class TestPotentialGate(unittest.TestCase):
         phi = gate(1e3 * torch.randn(2, 5, 8, 8, dtype=torch.float64)) - gate.bias
         self.assertLessEqual(phi.abs().max().item(), gate.project.weight.norm().item())
 
+    @parameterized.expand([(2.0**-16,), (1e-3,), (65536.0,)])
+    def test_does_not_depend_on_the_scale_of_its_features(self, scale):
+        gate = _gate(2)  # whose own bias is added to the potential, after the division by the norm
+        torch.nn.init.zeros_(gate.embed.bias)
+        v = torch.randn(2, 5, 8, 8, dtype=torch.float64)
+        torch.testing.assert_close(gate(scale * v), gate(v), rtol=1e-12, atol=1e-12)
+
     def test_scale_starts_where_it_is_told_and_is_learned(self):
         plain, scaled = _gate(2), _gate(2, init_scale=10.0)
         scaled.load_state_dict(plain.state_dict(), strict=False)

@@ -19,7 +19,7 @@ from parameterized import parameterized
 
 from monai_dd.networks.encoders import ResNetEncoder, VGGEncoder
 from monai_dd.networks.nets import PatchClassifier
-from monai_dd.utils.enums import PatchKeys
+from monai_dd.utils.outputs import PatchKeys
 from tests.networks.blocks import reference_patches as reference
 from tests.networks.nets.patches import POOLINGS, build, image
 

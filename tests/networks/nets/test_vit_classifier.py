@@ -24,7 +24,7 @@ from parameterized import parameterized
 
 from monai_dd.losses import DualDecompositionLoss
 from monai_dd.networks.nets import ViTClassifier
-from monai_dd.utils.enums import AttentionKeys
+from monai_dd.utils.outputs import AttentionKeys
 
 SMALL = {"img_size": 32, "patch_size": 8, "hidden_size": 24, "mlp_dim": 48, "num_layers": 3, "num_heads": 4}
 KEYS = {str(key) for key in AttentionKeys}

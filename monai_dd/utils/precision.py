@@ -8,24 +8,22 @@
 # WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
 # See the License for the specific language governing permissions and
 # limitations under the License.
-"""What a classifier must know of an encoder's stages."""
+"""Half precision, which sums, exponentials and norms do not survive."""
 
 from __future__ import annotations
 
-from typing import NamedTuple
+import torch
 
-__all__ = ["FeatureInfo"]
+__all__ = ["to_single"]
 
 
-class FeatureInfo(NamedTuple):
-    """One stage of an encoder.
+def to_single(x: torch.Tensor) -> torch.Tensor:
+    """Return half precision (float16, bfloat16) as float32, anything else as it is. Scriptable.
 
-    Attributes:
-        name: the stage's name, by which ``attend`` calls it.
-        channels: channels of its output.
-        stride: input cells per output cell along every axis.
+    Example:
+        >>> to_single(torch.ones(1, dtype=torch.bfloat16)).dtype, to_single(torch.ones(1, dtype=torch.float64)).dtype
+        (torch.float32, torch.float64)
     """
-
-    name: str
-    channels: int
-    stride: int
+    if x.dtype == torch.float16 or x.dtype == torch.bfloat16:
+        return x.float()
+    return x

@@ -8,31 +8,13 @@
 # WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
 # See the License for the specific language governing permissions and
 # limitations under the License.
-"""The levels of a network's dictionary, and its target as class indices."""
+"""Targets as class indices, or as any number of labels."""
 
 from __future__ import annotations
 
 import torch
 
-__all__ = ["check_labels", "class_indices", "map_levels"]
-
-
-def map_levels(output: dict[str, torch.Tensor], prefix: str) -> list[torch.Tensor]:
-    """Maps of all attended levels, finest first.
-
-    Args:
-        output: dictionary of :class:`~monai_dd.networks.nets.AttentionClassifier`.
-        prefix: ``phi``, ``log_tau`` or ``log_mu``.
-
-    Raises:
-        ValueError: when ``output`` is not such a dictionary.
-    """
-    names = [f"{prefix}_fine", f"{prefix}_coarse"]
-    if not isinstance(output, dict) or any(name not in output for name in names):
-        got = sorted(output) if isinstance(output, dict) else type(output).__name__
-        raise ValueError(f"expected the dictionary of a network with return_attention=True holding {names}, got {got}")
-    middle = sorted((k for k in output if k.startswith(f"{prefix}_level")), key=lambda k: int(k.rpartition("level")[2]))
-    return [output[name] for name in [names[0], *middle, names[1]]]
+__all__ = ["check_labels", "class_indices"]
 
 
 def class_indices(target: torch.Tensor, num_classes: int) -> torch.Tensor:

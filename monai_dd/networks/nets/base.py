@@ -1,0 +1,58 @@
+# Copyright (c) monai_dd contributors
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#     http://www.apache.org/licenses/LICENSE-2.0
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+"""What networks whose attention is their explanation have in common."""
+
+from __future__ import annotations
+
+import copy
+from typing import TypeVar
+
+from torch import nn
+
+__all__ = ["AttentionNetwork"]
+
+Network = TypeVar("Network", bound="AttentionNetwork")
+
+
+class AttentionNetwork(nn.Module):
+    """Classifier with two forms: one returns logits ``(B, K)``, the other a dictionary that holds the attention, too.
+
+    The form is fixed at construction and never depends on the mode, so that both script and export. The keys of the
+    dictionary are in :mod:`monai_dd.utils.outputs`.
+
+    Args:
+        num_classes: number of classes ``K``.
+        return_attention: return the dictionary.
+
+    Attributes:
+        attend: names of the stages that carry an attention unit; empty where none does.
+
+    Raises:
+        ValueError: for fewer than one class.
+    """
+
+    __constants__ = ["return_attention"]
+
+    def __init__(self, num_classes: int, return_attention: bool) -> None:
+        super().__init__()
+        if num_classes < 1:
+            raise ValueError(f"num_classes: expected 1 or more, got {num_classes}")
+        self.attend: list[str] | tuple[()] = ()
+        self.return_attention = return_attention
+
+    def with_attention(self: Network) -> Network:
+        """Return the form of this network that returns the dictionary; both share all modules and parameters.
+
+        Only the flag ``training`` of the outermost module is each one's own, which nothing here reads.
+        """
+        network = copy.copy(self)
+        network.return_attention = True
+        return network

@@ -1,0 +1,67 @@
+# Copyright (c) monai_dd contributors
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#     http://www.apache.org/licenses/LICENSE-2.0
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+"""What all encoders share."""
+
+from __future__ import annotations
+
+import unittest
+
+import torch
+from parameterized import parameterized
+
+from monai_dd.networks.encoders import DenseNetEncoder, Encoder, ResNetEncoder, UNetEncoder, VGGEncoder
+
+SMALL = {DenseNetEncoder: {"features": 4, "growth_rate": 2}, ResNetEncoder: {"depth": 18, "features": 4}}
+KINDS = [(kind, dims) for kind in (DenseNetEncoder, ResNetEncoder, UNetEncoder, VGGEncoder) for dims in (2, 3)]
+
+
+def _encoder(kind, dims):
+    return kind(dims, 1, **SMALL.get(kind, {"features": 2}))
+
+
+class TestEncoder(unittest.TestCase):
+    @parameterized.expand(KINDS)
+    def test_is_one(self, kind, dims):
+        encoder = _encoder(kind, dims)
+        self.assertIsInstance(encoder, Encoder)
+        self.assertEqual(encoder.spatial_dims, dims)
+        self.assertEqual(len(encoder.stages), len(encoder.feature_info))
+        self.assertIs(type(encoder).forward, Encoder.forward)
+
+    @parameterized.expand(KINDS)
+    def test_first_stages(self, kind, dims):
+        encoder = _encoder(kind, dims).eval()
+        state, infos = encoder.state_dict(), list(encoder.feature_info)
+        first = encoder.first(2)
+        self.assertEqual(list(first.feature_info), infos[:2])
+        x = torch.randn(1, 1, *[32] * dims)
+        for got, expected in zip(first(x), encoder(x), strict=False):
+            self.assertTrue(torch.equal(got, expected))
+        self.assertEqual([len(first.stages), len(encoder.stages)], [2, len(infos)])  # the encoder is left as it was
+        self.assertEqual(
+            list(first.state_dict()), [name for name in state if name.startswith(("stages.0", "stages.1"))]
+        )
+        first.load_state_dict(state)
+        first.first(1).load_state_dict(state)
+        self.assertIn(f"stages.{len(infos) - 1}.", "".join(state))
+        with self.assertRaisesRegex(RuntimeError, "Unexpected"):
+            first.load_state_dict({**state, "stages.9.weight": torch.zeros(1)})
+
+    @parameterized.expand(
+        [("spatial_dims", 4, {}, "2 or 3, got 4"), ("a, b", 2, {"a": 1, "b": 0}, "positive numbers, got 1, 0")]
+    )
+    def test_bad_arguments(self, name, dims, sizes, message):
+        with self.assertRaisesRegex(ValueError, f"^{name}: expected {message}$"):
+            Encoder(dims, **sizes)
+
+
+if __name__ == "__main__":
+    unittest.main()
