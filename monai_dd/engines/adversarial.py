@@ -48,6 +48,25 @@ class AdversarialUpdate:
 
     Raises:
         ValueError: for a fraction outside 0 to 1, a negative ``seed``, or what :func:`pgd_perturb` does not take.
+
+    Example:
+        >>> from monai.data import DataLoader, Dataset
+        >>> data = [{"image": torch.full((1, 2, 2), 0.5), "label": torch.tensor(1)} for _ in range(4)]
+        >>> network = nn.Sequential(nn.Flatten(), nn.Linear(4, 2))
+        >>> trainer = SupervisedTrainer(
+        ...     torch.device("cpu"),
+        ...     max_epochs=1,
+        ...     train_data_loader=DataLoader(Dataset(data), batch_size=4),
+        ...     network=network,
+        ...     optimizer=torch.optim.SGD(network.parameters(), lr=0.1),
+        ...     loss_function=nn.CrossEntropyLoss(),
+        ...     iteration_update=AdversarialUpdate(epsilon=0.125),
+        ...     decollate=False,
+        ... )
+        >>> trainer.run()
+        >>> changed = (trainer.state.output["image"] != 0.5).flatten(1).any(1)
+        >>> int(changed.sum())
+        2
     """
 
     def __init__(

@@ -61,6 +61,13 @@ def fgsm_perturb(
 
     Raises:
         ValueError: for a negative ``epsilon``, an empty range, or an image with values outside the range.
+
+    Example:
+        >>> network = torch.nn.Sequential(torch.nn.Flatten(), torch.nn.Linear(4, 2))
+        >>> image, label = torch.full((1, 1, 2, 2), 0.5), torch.tensor([1])
+        >>> perturbed = fgsm_perturb(network, image, label, torch.nn.CrossEntropyLoss(), epsilon=0.125)
+        >>> (perturbed - image).abs().unique()
+        tensor([0.1250])
     """
     return pgd_perturb(network, image, target, loss, epsilon, value_range, steps=1)
 
@@ -99,6 +106,13 @@ def pgd_perturb(
     Raises:
         ValueError: for a negative ``epsilon``, no steps, a step that is not positive, an empty range, or an image with
             values outside the range.
+
+    Example:
+        >>> network = torch.nn.Sequential(torch.nn.Flatten(), torch.nn.Linear(4, 2))
+        >>> image, label = torch.full((1, 1, 2, 2), 0.5), torch.tensor([1])
+        >>> perturbed = pgd_perturb(network, image, label, torch.nn.CrossEntropyLoss(), epsilon=0.125, steps=3)
+        >>> float((perturbed - image).abs().max())
+        0.125
     """
     check_attack(epsilon, value_range, steps, step_size)
     network = unwrap_network(network)

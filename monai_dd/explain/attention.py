@@ -64,6 +64,13 @@ class AttentionExplainer(Explainer):
     Raises:
         UnsuitedError: for a network without attention, or one whose levels need not be made consistent.
         ValueError: for a level that it does not have.
+
+    Example:
+        >>> from monai_dd.networks.encoders import UNetEncoder
+        >>> network = AttentionClassifier(UNetEncoder(2, 1, features=2), 2, ["block3", "block4"], "attention", "exact")
+        >>> relevance = AttentionExplainer(network, "fine")(torch.rand(1, 1, 32, 32))
+        >>> relevance.shape, round(float(relevance.sum()), 4)
+        (torch.Size([1, 1, 8, 8]), 1.0)
     """
 
     def __init__(self, network: AttentionClassifier, level: str = "fine", consistent: bool = False) -> None:

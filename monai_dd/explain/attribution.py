@@ -50,6 +50,11 @@ def attribution_map(attribution: torch.Tensor, factor: int = 1, signed: bool = F
     Returns:
         map ``(B, 1, *spatial / factor)`` of values 0 to ``C``; a channel of which nothing speaks for the class adds
         nothing.
+
+    Example:
+        >>> attribution_map(torch.tensor([[[[1.0, -2.0], [3.0, 0.0]]]]))
+        tensor([[[[0.3333, 0.0000],
+                  [1.0000, 0.0000]]]])
     """
     cells = marginalize(attribution, factor)
     flat = cells.flatten(2)
@@ -88,6 +93,15 @@ class Attribution(Explainer):
     Raises:
         UnsuitedError: for a stage of a network without an encoder that names them; on call, for a copy that differs.
         ValueError: for an unknown stage, or a batch size or tolerance that is not positive.
+
+    Example:
+        >>> class Intensity(Attribution):
+        ...     def _attribute(self, image, target):
+        ...         return image.detach()
+        >>> network = nn.Sequential(nn.Flatten(), nn.Linear(4, 2))
+        >>> Intensity(network)(torch.tensor([[[[1.0, -2.0], [3.0, 0.0]]]]))
+        tensor([[[[0.3333, 0.0000],
+                  [1.0000, 0.0000]]]])
     """
 
     baseline: float | None = None  # what the image is compared with; None where the logit itself is split

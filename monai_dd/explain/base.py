@@ -35,6 +35,13 @@ class Explainer(ABC):
 
     Attributes:
         images_at_once: most images of a call that are explained together; all of them when None.
+
+    Example:
+        >>> class Brightness(Explainer):
+        ...     def _explain(self, image, class_idx):
+        ...         return image.mean(1, keepdim=True)
+        >>> Brightness()(torch.rand(2, 3, 8, 8)).shape
+        torch.Size([2, 1, 8, 8])
     """
 
     images_at_once: int | None = None

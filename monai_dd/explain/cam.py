@@ -94,6 +94,13 @@ class GradCAM(_ActivationMap):
 
     Raises:
         ValueError: for an unknown layer; :class:`UnsuitedError` where the encoder names no stages.
+
+    Example:
+        >>> from monai_dd.networks.encoders import UNetEncoder
+        >>> from monai_dd.networks.nets import AttentionClassifier
+        >>> network = AttentionClassifier(UNetEncoder(2, 1, features=2), num_classes=2)
+        >>> GradCAM(network, "block3")(torch.rand(1, 1, 32, 32), class_idx=1).shape
+        torch.Size([1, 1, 8, 8])
     """
 
     def _weigh(self, gradient: torch.Tensor) -> torch.Tensor:
@@ -112,6 +119,13 @@ class HiResCAM(_ActivationMap):
 
     Raises:
         ValueError: for an unknown layer; :class:`UnsuitedError` where the encoder names no stages.
+
+    Example:
+        >>> from monai_dd.networks.encoders import UNetEncoder
+        >>> from monai_dd.networks.nets import AttentionClassifier
+        >>> network = AttentionClassifier(UNetEncoder(2, 1, features=2), num_classes=2)
+        >>> HiResCAM(network, "block3")(torch.rand(1, 1, 32, 32), class_idx=1).shape
+        torch.Size([1, 1, 8, 8])
     """
 
     def _weigh(self, gradient: torch.Tensor) -> torch.Tensor:

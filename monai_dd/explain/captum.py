@@ -58,6 +58,13 @@ class DeepLIFT(Attribution):
         UnsuitedError: for a network that has parts without a rule, and as :class:`Attribution`.
         ValueError: as :class:`Attribution`.
         ImportError: Captum is not installed.
+
+    Example:
+        >>> from monai_dd.networks.encoders import UNetEncoder
+        >>> from monai_dd.networks.nets import AttentionClassifier
+        >>> network = AttentionClassifier(UNetEncoder(2, 1, features=2), num_classes=2)
+        >>> DeepLIFT(network, "block3")(torch.rand(1, 1, 32, 32), class_idx=1).shape
+        torch.Size([1, 1, 8, 8])
     """
 
     complete = True
@@ -104,6 +111,13 @@ class LRP(Attribution):
         UnsuitedError: for a network that has parts without a rule, and as :class:`Attribution`.
         ValueError: for an epsilon that is not positive, and as :class:`Attribution`.
         ImportError: Captum is not installed.
+
+    Example:
+        >>> from monai_dd.networks.encoders import UNetEncoder
+        >>> from monai_dd.networks.nets import AttentionClassifier
+        >>> network = AttentionClassifier(UNetEncoder(2, 1, features=2), num_classes=2)
+        >>> LRP(network, "block3")(torch.rand(1, 1, 32, 32), class_idx=1).shape
+        torch.Size([1, 1, 8, 8])
     """
 
     def __init__(
@@ -148,6 +162,13 @@ class GradientXInput(Attribution):
     Raises:
         ValueError: as :class:`Attribution`.
         ImportError: Captum is not installed.
+
+    Example:
+        >>> from monai_dd.networks.encoders import UNetEncoder
+        >>> from monai_dd.networks.nets import AttentionClassifier
+        >>> network = AttentionClassifier(UNetEncoder(2, 1, features=2), num_classes=2)
+        >>> GradientXInput(network, "block3")(torch.rand(1, 1, 32, 32), class_idx=1).shape
+        torch.Size([1, 1, 8, 8])
     """
 
     def __init__(
@@ -178,6 +199,13 @@ class IntegratedGradients(Attribution):
     Raises:
         ValueError: for fewer than 1 step, and as :class:`Attribution`.
         ImportError: Captum is not installed.
+
+    Example:
+        >>> from monai_dd.networks.encoders import UNetEncoder
+        >>> from monai_dd.networks.nets import AttentionClassifier
+        >>> network = AttentionClassifier(UNetEncoder(2, 1, features=2), num_classes=2)
+        >>> IntegratedGradients(network, "block3", steps=64)(torch.rand(1, 1, 32, 32), class_idx=1).shape
+        torch.Size([1, 1, 8, 8])
     """
 
     complete = True

@@ -50,6 +50,12 @@ class ClassActivationMap(Explainer):
 
     Raises:
         ValueError: for any other network.
+
+    Example:
+        >>> from monai_dd.networks.encoders import UNetEncoder
+        >>> network = AttentionClassifier(UNetEncoder(2, 1, features=2), num_classes=2)
+        >>> ClassActivationMap(network)(torch.rand(1, 1, 32, 32), class_idx=1).shape
+        torch.Size([1, 1, 2, 2])
     """
 
     def __init__(self, network: AttentionClassifier, relu: bool = False) -> None:

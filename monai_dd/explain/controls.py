@@ -33,6 +33,10 @@ class RandomControl(Explainer):
 
     Raises:
         ValueError: for a negative seed.
+
+    Example:
+        >>> RandomControl(seed=0)(torch.rand(1, 1, 4, 4)).shape
+        torch.Size([1, 1, 4, 4])
     """
 
     def __init__(self, seed: int = 0) -> None:
@@ -55,6 +59,10 @@ class CenteredGaussian(Explainer):
 
     Raises:
         ValueError: for a share that is not positive.
+
+    Example:
+        >>> CenteredGaussian()(torch.rand(1, 1, 3, 3)).squeeze().argmax()
+        tensor(4)
     """
 
     def __init__(self, sigma_fraction: float = 0.25) -> None:
@@ -82,6 +90,10 @@ class SmoothedIntensity(Explainer):
 
     Raises:
         ValueError: for a filter that is not positive, or on call for a channel that the image does not have.
+
+    Example:
+        >>> SmoothedIntensity(sigma=1.0)(torch.eye(3)[None, None]).squeeze().argmax()
+        tensor(4)
     """
 
     def __init__(self, sigma: float = 3.0, channel: int | None = None) -> None:

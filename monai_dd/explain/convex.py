@@ -41,6 +41,13 @@ class ConvexProgram(Explainer):
         ImportError: on call, when the extra ``convex`` is not installed.
         UnsuitedError: for a network with fewer attended stages, or ``consistency="exact"``, which is the solution.
         ValueError: for a level that it does not have, or a program that the solver did not solve.
+
+    Example:
+        >>> import torch
+        >>> from monai_dd.networks.encoders import UNetEncoder
+        >>> network = AttentionClassifier(UNetEncoder(2, 1, features=2), 2, ["block3", "block4"], "attention")
+        >>> ConvexProgram(network, "coarse")(torch.rand(1, 1, 32, 32)).shape
+        torch.Size([1, 1, 4, 4])
     """
 
     def __init__(self, network: AttentionClassifier, level: str = "fine", progress: bool = False) -> None:

@@ -91,6 +91,13 @@ def make_explainers(
     Raises:
         UnsuitedError: for a method that cannot serve the network.
         ValueError: for an unknown name, an argument that is wrong, or no method that can serve the network.
+
+    Example:
+        >>> from monai_dd.networks.encoders import UNetEncoder
+        >>> from monai_dd.networks.nets import AttentionClassifier
+        >>> network = AttentionClassifier(UNetEncoder(2, 1, features=2), 2, ["block3", "block4"], "attention", "exact")
+        >>> list(make_explainers(network, ["attention", "gradcam", "random"]))
+        ['attention/fine', 'attention/coarse', 'gradcam/fine', 'gradcam/coarse', 'random']
     """
 
     def each_level(make: Callable[[str], Explainer]) -> Callable[[], dict[str, Explainer]]:
@@ -170,6 +177,15 @@ def make_randomized_explainers(
 
     Raises:
         ValueError: see both; none when only controls are left.
+
+    Example:
+        >>> from monai_dd.networks.encoders import UNetEncoder
+        >>> from monai_dd.networks.nets import AttentionClassifier
+        >>> network = AttentionClassifier(UNetEncoder(2, 1, features=2), 2, ["block3", "block4"], "attention", "exact")
+        >>> for layers, explainers in make_randomized_explainers(network, ["attention"]):
+        ...     print(layers, list(explainers))
+        ...     break
+        head ['attention/fine', 'attention/coarse']
     """
     wanted = [name for name in methods if name not in (*CONTROLS, "cvx")]
     served = {key.partition("/")[0] for key in make_explainers(network, [*wanted, "random"], **options)}

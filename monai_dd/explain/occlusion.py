@@ -45,6 +45,13 @@ class Occlusion(Explainer):
 
     Raises:
         ValueError: for sizes that are not positive, or windows that have no center in common with their cell.
+
+    Example:
+        >>> from monai_dd.networks.encoders import UNetEncoder
+        >>> from monai_dd.networks.nets import AttentionClassifier
+        >>> network = AttentionClassifier(UNetEncoder(2, 1, features=2), num_classes=2)
+        >>> Occlusion(network, window=16)(torch.rand(1, 1, 32, 32), class_idx=1).shape
+        torch.Size([1, 1, 2, 2])
     """
 
     def __init__(

@@ -34,6 +34,13 @@ class PatchAttention(Explainer):
 
     Raises:
         UnsuitedError: for any other network.
+
+    Example:
+        >>> import torch
+        >>> from monai_dd.networks.encoders import VGGEncoder
+        >>> network = PatchClassifier(VGGEncoder(2, 1, features=4, strides=1), "mean", 2, channels=8)
+        >>> PatchAttention(network)(torch.rand(1, 1, 32, 32)).shape
+        torch.Size([1, 1, 6, 6])
     """
 
     def __init__(self, network: PatchClassifier) -> None:

@@ -50,6 +50,11 @@ def randomize_cascade(network: nn.Module, seed: int = 0) -> Iterator[tuple[str, 
 
     Raises:
         ValueError: for a negative seed, or a network without parameters; before the first step.
+
+    Example:
+        >>> network = nn.Sequential(nn.Linear(2, 2), nn.ReLU(), nn.Linear(2, 1))
+        >>> [layers for layers, _ in randomize_cascade(network, seed=0)]
+        ['2', '0']
     """
     if seed < 0:
         raise ValueError(f"seed: expected 0 or more, got {seed}")

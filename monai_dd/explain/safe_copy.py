@@ -73,6 +73,12 @@ def make_safe_copy(network: nn.Module) -> fx.GraphModule:
 
     Raises:
         UnsuitedError: when torch.fx cannot trace the network, with its reason.
+
+    Example:
+        >>> relu = nn.ReLU(inplace=True)
+        >>> network = nn.Sequential(nn.Conv2d(1, 2, 3), relu, nn.Conv2d(2, 2, 3), relu)
+        >>> sorted(name for name, module in make_safe_copy(network).named_modules() if isinstance(module, nn.ReLU))
+        ['1', '1_again1']
     """
     if isinstance(network, AttentionClassifier) and not network.attend:
         network = _read_by_pooling(network)

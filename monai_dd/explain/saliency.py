@@ -35,6 +35,11 @@ def saliency_map(gradient: torch.Tensor, deviations: float | None = 3.0) -> torc
 
     Returns:
         map ``(B, 1, *spatial)``, 0 to 1; in units of the logit per unit of the image when ``deviations`` is None.
+
+    Example:
+        >>> saliency_map(torch.tensor([[[[1.0, -2.0], [3.0, 0.0]]]]))
+        tensor([[[[0.3333, 0.6667],
+                  [1.0000, 0.0000]]]])
     """
     if deviations is None:
         return gradient.abs().amax(1, keepdim=True)
@@ -60,6 +65,13 @@ class Saliency(Explainer):
     Raises:
         ValueError: for deviations or a batch size that are not positive, or, on call, logits that do not depend on the
             image.
+
+    Example:
+        >>> from monai_dd.networks.encoders import UNetEncoder
+        >>> from monai_dd.networks.nets import AttentionClassifier
+        >>> network = AttentionClassifier(UNetEncoder(2, 1, features=2), num_classes=2)
+        >>> Saliency(network)(torch.rand(1, 1, 32, 32), class_idx=1).shape
+        torch.Size([1, 1, 32, 32])
     """
 
     def __init__(self, network: nn.Module, deviations: float | None = 3.0, batch_size: int = 16) -> None:

@@ -40,6 +40,11 @@ class ViTAttention(Explainer):
 
     Raises:
         UnsuitedError: for any other network.
+
+    Example:
+        >>> network = ViTClassifier(1, 32, 2, hidden_size=24, mlp_dim=48, num_layers=2, num_heads=2)
+        >>> ViTAttention(network)(torch.rand(1, 1, 32, 32)).shape
+        torch.Size([1, 1, 2, 2])
     """
 
     def __init__(self, network: ViTClassifier, rollout: bool = False) -> None:

@@ -52,6 +52,16 @@ class AttentionFigureSaver:
 
     Raises:
         ValueError: for a range that is empty, or on call for a channel that the image does not have.
+
+    Example:
+        >>> import tempfile
+        >>> item = {"image": torch.rand(1, 16, 8), "attention_fine": torch.rand(1, 4, 2)}
+        >>> with tempfile.TemporaryDirectory() as folder:
+        ...     evaluator = Engine(lambda engine, batch: [item])
+        ...     AttentionFigureSaver(folder, map_keys=["attention_fine"]).attach(evaluator)
+        ...     state = evaluator.run([0])
+        ...     [file.suffix for file in Path(folder).iterdir()]
+        ['.png']
     """
 
     def __init__(

@@ -41,6 +41,17 @@ class WeightsLoader:
 
     Raises:
         ValueError: when ``missing`` is anything else.
+
+    Example:
+        >>> import tempfile
+        >>> source, network = nn.Linear(2, 1), nn.Linear(2, 1)
+        >>> with tempfile.TemporaryDirectory() as folder:
+        ...     torch.save(source.state_dict(), Path(folder) / "model.pt")
+        ...     engine = Engine(lambda engine, batch: None)
+        ...     WeightsLoader(Path(folder) / "model.pt", network).attach(engine)
+        ...     state = engine.run([0])
+        >>> torch.equal(network.weight, source.weight)
+        True
     """
 
     def __init__(

@@ -37,6 +37,10 @@ def compute_balance(target: torch.Tensor, per_class: bool = False) -> torch.Tens
 
     Returns:
         tensor of shape ``(K,)`` or ``()``, in at least single precision.
+
+    Example:
+        >>> compute_balance(torch.tensor([[1, 0], [0, 0]]))
+        tensor(3.)
     """
     labels = target.to(torch.promote_types(target.dtype, torch.float32))
     labels = labels if per_class else labels.flatten()
@@ -65,6 +69,11 @@ class BalancedBCELoss(_Loss):
 
     Raises:
         ValueError: for another ``balance``.
+
+    Example:
+        >>> logits, target = torch.zeros(2, 2), torch.tensor([[1, 0], [0, 0]])
+        >>> BalancedBCELoss()(logits, target)
+        tensor(2.0794)
     """
 
     def __init__(self, balance: str = "batch", reduction: LossReduction | str = LossReduction.MEAN) -> None:

@@ -51,6 +51,11 @@ def compute_divergence(log_fine: torch.Tensor, log_coarse: torch.Tensor, diverge
 
     Raises:
         ValueError: for an unknown divergence, or grids that do not nest.
+
+    Example:
+        >>> fine, coarse = torch.full((1, 1, 4, 4), 1 / 16).log(), torch.tensor([[[[0.7, 0.1], [0.1, 0.1]]]]).log()
+        >>> compute_divergence(fine, coarse, "kl_coarse_fine")
+        tensor([0.4458])
     """
     kind = check_option("divergence", divergence, DIVERGENCES)
     if kind == "program":
@@ -75,6 +80,12 @@ class ConsistencyLoss(_Loss):
         witness: compare the maps reparameterized by the witness (``log_mu``), or those of the gates (``log_tau``),
             which is the witness fixed at zero. ``program`` always measures the maps of the gates.
         reduction: ``mean``, ``sum`` or ``none`` (one number for each sample).
+
+    Example:
+        >>> from monai_dd.utils.outputs import make_output
+        >>> grids = [torch.full((1, 1, 4, 4), 1 / 16).log(), torch.tensor([[[[0.7, 0.1], [0.1, 0.1]]]]).log()]
+        >>> ConsistencyLoss()(make_output(torch.zeros(1, 2), grids, grids, grids))
+        tensor(0.4458)
     """
 
     def __init__(

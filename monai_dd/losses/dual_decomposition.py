@@ -49,6 +49,13 @@ class DualDecompositionLoss(_Loss):
 
     Raises:
         ValueError: for negative weights, or options of the cross-entropy together with ``classification``.
+
+    Example:
+        >>> from monai_dd.utils.outputs import make_output
+        >>> grids = [torch.full((1, 1, 4, 4), 1 / 16).log(), torch.tensor([[[[0.7, 0.1], [0.1, 0.1]]]]).log()]
+        >>> output = make_output(torch.zeros(1, 2), grids, grids, grids)
+        >>> DualDecompositionLoss(alpha=10.0)(output, torch.tensor([1]))
+        tensor(5.1516)
     """
 
     def __init__(

@@ -30,6 +30,10 @@ def compute_evidence(phi: torch.Tensor) -> torch.Tensor:
     r"""Evidence of a level: :math:`\mathrm{logsumexp}(\phi) - \log n` over its ``n`` cells, shape ``(B,)``.
 
     The soft maximum of the potential: at least its mean, at most its maximum.
+
+    Example:
+        >>> compute_evidence(torch.tensor([[[[0.0, 0.0], [0.0, 4.0]]]]))
+        tensor([2.6672])
     """
     cells = phi.flatten(1)
     return torch.logsumexp(cells, dim=1) - math.log(cells.shape[1])
@@ -48,6 +52,12 @@ class EvidenceLoss(_Loss):
 
     Raises:
         ValueError: for a negative ``normal_class``.
+
+    Example:
+        >>> from monai_dd.utils.outputs import make_output
+        >>> grids = [torch.zeros(1, 1, 4, 4), torch.zeros(1, 1, 2, 2)]
+        >>> EvidenceLoss()(make_output(torch.zeros(1, 2), grids, grids, grids), torch.tensor([1]))
+        tensor(0.6931)
     """
 
     def __init__(self, normal_class: int | None = 0, reduction: LossReduction | str = LossReduction.MEAN) -> None:

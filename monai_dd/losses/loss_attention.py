@@ -47,6 +47,11 @@ def compute_patch_loss(
 
     Raises:
         ValueError: for other shapes.
+
+    Example:
+        >>> logits, weights = torch.zeros(1, 2, 4), torch.full((1, 1, 4), 0.25)
+        >>> compute_patch_loss(logits, weights, torch.tensor([[0, 1]]))
+        tensor([0.6931])
     """
     batch, num_classes, *grid = patch_logits.shape
     if patch_weights.shape != (batch, 1, *grid) or labels.shape != (batch, num_classes):
@@ -81,6 +86,12 @@ class LossAttentionLoss(_Loss):
 
     Raises:
         ValueError: for a negative ``gamma``, or label smoothing together with ``multi_label``.
+
+    Example:
+        >>> from monai_dd.utils.outputs import add_patches
+        >>> output = add_patches({"logits": torch.zeros(1, 2)}, torch.full((1, 1, 4), 0.25), torch.zeros(1, 2, 4))
+        >>> LossAttentionLoss(gamma=0.1)(output, torch.tensor([1]))
+        tensor(0.7625)
     """
 
     def __init__(

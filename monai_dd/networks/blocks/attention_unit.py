@@ -45,6 +45,12 @@ class AttentionUnit(nn.Module):
 
     Raises:
         ValueError: when ``num_gates`` is not positive, or as :class:`PotentialGate`.
+
+    Example:
+        >>> unit = AttentionUnit(spatial_dims=2, in_channels=16)
+        >>> passed, phi = unit(torch.randn(1, 16, 8, 8))
+        >>> passed.shape, phi.shape
+        (torch.Size([1, 16, 8, 8]), torch.Size([1, 1, 8, 8]))
     """
 
     __constants__ = ["rescale"]

@@ -34,6 +34,11 @@ def capsule_lengths(capsules: torch.Tensor, threshold: torch.Tensor) -> torch.Te
 
     Returns:
         tensor of shape ``(B, C, *S)``. The gradient at a length of zero is zero.
+
+    Example:
+        >>> capsules = torch.tensor([3.0, 4.0]).reshape(1, 1, 2, 1)
+        >>> capsule_lengths(capsules, torch.tensor([1.0])).item()
+        4.0
     """
     capsules = to_single(capsules)
     lengths = torch.linalg.vector_norm(capsules, dim=2)
@@ -56,6 +61,10 @@ class PrimaryCapsules(nn.Module):
 
     Raises:
         ValueError: for sizes that are not positive.
+
+    Example:
+        >>> PrimaryCapsules(spatial_dims=2, in_channels=8, channels=4, dim=2)(torch.randn(1, 8, 13, 13)).shape
+        torch.Size([1, 4, 2, 2, 2])
     """
 
     def __init__(
@@ -104,6 +113,10 @@ class PatchCapsules(nn.Module):
 
     Raises:
         ValueError: for sizes that are not positive.
+
+    Example:
+        >>> PatchCapsules(spatial_dims=2, in_channels=4, channels=6, dim=3)(torch.randn(2, 4, 2, 5, 5)).shape
+        torch.Size([2, 6, 3, 5, 5])
     """
 
     def __init__(self, spatial_dims: int, in_channels: int = 32, channels: int = 64, dim: int = 128) -> None:

@@ -43,6 +43,10 @@ def log_weights(weights: torch.Tensor, floor: float = 1e-37) -> torch.Tensor:
     """Logarithm of weights; those below ``floor``, zero among them, give ``log(floor) = -85.2`` and no gradient.
 
     ``exp`` of that is 1e-37 again, which float32 holds and no sum of probabilities notices.
+
+    Example:
+        >>> log_weights(torch.tensor([1.0, 0.0]))
+        tensor([  0.0000, -85.1956])
     """
     return weights.clamp_min(floor).log()
 
@@ -88,6 +92,10 @@ def loss_attention(patch_logits: torch.Tensor, xi: float = 0.1) -> torch.Tensor:
 
     Raises:
         ValueError: for a threshold out of range.
+
+    Example:
+        >>> loss_attention(torch.tensor([[[3.0, 1.0, 0.0]]]), xi=0.5)
+        tensor([[[0.8750, 0.1250, 0.0000]]])
     """
     return _remove_trivial(_shares(_lengths(patch_logits, 1).unsqueeze(1)), _check_xi(xi))
 
@@ -112,6 +120,11 @@ def capsule_loss_attention(capsule_logits: torch.Tensor, xi: float = 0.1) -> Tup
 
     Raises:
         ValueError: for a threshold out of range.
+
+    Example:
+        >>> patches, capsules = capsule_loss_attention(torch.rand(1, 4, 2, 5, 5))
+        >>> patches.shape, capsules.shape
+        (torch.Size([1, 1, 5, 5]), torch.Size([1, 4, 5, 5]))
     """
     shares = _shares(_lengths(capsule_logits, 2))
     patches = _remove_trivial(shares.sum(1, keepdim=True), _check_xi(xi))
@@ -129,6 +142,11 @@ class LossAttention(nn.Module):
 
     Raises:
         ValueError: for a threshold out of range.
+
+    Example:
+        >>> weights, phi = LossAttention(xi=0.1)(torch.empty(0), torch.rand(1, 3, 4, 4))
+        >>> weights.shape, phi.shape
+        (torch.Size([1, 1, 4, 4]), torch.Size([1, 1, 4, 4]))
     """
 
     def __init__(self, xi: float = 0.1) -> None:
@@ -154,6 +172,11 @@ class CapsuleLossAttention(nn.Module):
 
     Raises:
         ValueError: for a threshold out of range.
+
+    Example:
+        >>> weights, logits, phi = CapsuleLossAttention()(torch.rand(1, 4, 3, 5, 5))
+        >>> weights.shape, logits.shape, phi.shape
+        (torch.Size([1, 1, 5, 5]), torch.Size([1, 3, 5, 5]), torch.Size([1, 1, 5, 5]))
     """
 
     def __init__(self, xi: float = 0.1) -> None:

@@ -34,6 +34,11 @@ class MeanPooling(nn.Module):
 
     All poolings are called with the features and the logits of the patches, and return their weights, which sum to one
     in each sample, and a potential, whose softmax is the weights before any threshold.
+
+    Example:
+        >>> weights, phi = MeanPooling()(torch.empty(0), torch.rand(1, 3, 2, 2))
+        >>> weights.flatten().tolist()
+        [0.25, 0.25, 0.25, 0.25]
     """
 
     def forward(self, features: torch.Tensor, patch_logits: torch.Tensor) -> Tuple[torch.Tensor, torch.Tensor]:
@@ -56,6 +61,12 @@ class AttentionPooling(nn.Module):
 
     Raises:
         ValueError: for sizes that are not positive.
+
+    Example:
+        >>> pooling = AttentionPooling(spatial_dims=2, in_channels=8, gated=True)
+        >>> weights, phi = pooling(torch.rand(1, 8, 4, 4), torch.empty(0))
+        >>> weights.shape, round(float(weights.sum()), 4)
+        (torch.Size([1, 1, 4, 4]), 1.0)
     """
 
     def __init__(self, spatial_dims: int, in_channels: int, embed_dim: int = 128, gated: bool = False) -> None:

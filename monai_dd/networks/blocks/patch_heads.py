@@ -42,6 +42,12 @@ class ConvolutionalPatchHead(nn.Module):
         num_classes: number of classes ``K``.
         pooling: gives the weights, see :class:`~monai_dd.networks.blocks.MeanPooling`.
         spatial_dims: 2 or 3.
+
+    Example:
+        >>> from monai_dd.networks.blocks import LossAttention
+        >>> head = ConvolutionalPatchHead(PatchLayers(2, 3, channels=8), 8, 2, LossAttention(), spatial_dims=2)
+        >>> [tuple(part.shape) for part in head(torch.randn(2, 3, 32, 32))]
+        [(2, 2), (2, 1, 6, 6), (2, 2, 6, 6), (2, 1, 6, 6)]
     """
 
     def __init__(
@@ -70,6 +76,12 @@ class CapsulePatchHead(nn.Module):
         num_classes: number of classes ``K``.
         xi: threshold, see :func:`~monai_dd.networks.blocks.capsule_loss_attention`.
         spatial_dims: 2 or 3.
+
+    Example:
+        >>> primary, capsules = PrimaryCapsules(2, 3, 4, 2), PatchCapsules(2, 4, 6, 3)
+        >>> head = CapsulePatchHead(primary, capsules, num_classes=2, xi=0.1, spatial_dims=2)
+        >>> [tuple(part.shape) for part in head(torch.randn(2, 3, 32, 32))]
+        [(2, 2), (2, 1, 6, 6), (2, 2, 6, 6), (2, 1, 6, 6)]
     """
 
     def __init__(
@@ -107,6 +119,11 @@ class RoutingPatchHead(nn.Module):
         grid: patches along each axis; the matrices of the routing fit no other number.
         num_classes: number of classes ``K``.
         iterations: of the routing.
+
+    Example:
+        >>> head = RoutingPatchHead(PrimaryCapsules(2, 3, 4, 2, normalize=False), grid=[6, 6], num_classes=2)
+        >>> [tuple(part.shape) for part in head(torch.randn(2, 3, 32, 32))]
+        [(2, 2), (2, 1, 6, 6), (2, 2, 6, 6), (2, 1, 6, 6)]
     """
 
     def __init__(self, primary: PrimaryCapsules, grid: Sequence[int], num_classes: int, iterations: int = 3) -> None:

@@ -36,6 +36,11 @@ class PatchLayers(nn.Sequential):
 
     Raises:
         ValueError: for sizes that are not positive.
+
+    Example:
+        >>> import torch
+        >>> PatchLayers(spatial_dims=2, in_channels=3, channels=8)(torch.randn(2, 3, 32, 32)).shape
+        torch.Size([2, 8, 6, 6])
     """
 
     def __init__(

@@ -39,6 +39,11 @@ class PotentialGate(nn.Module):
 
     Raises:
         ValueError: for sizes, scales or counts out of range.
+
+    Example:
+        >>> gate = PotentialGate(spatial_dims=2, in_channels=16)
+        >>> gate(torch.randn(1, 16, 8, 8)).shape
+        torch.Size([1, 1, 8, 8])
     """
 
     def __init__(

@@ -26,6 +26,10 @@ def squash(s: torch.Tensor) -> torch.Tensor:
     r"""Shrink vectors, along the last axis, to a length below one (Sabour et al. 2017, Eq. 1).
 
     :math:`v = \frac{\|s\|^2}{1 + \|s\|^2} \frac{s}{\|s\|}`, without the division by a length that may be zero.
+
+    Example:
+        >>> squash(torch.tensor([3.0, 4.0]))
+        tensor([0.5769, 0.7692])
     """
     length = torch.linalg.vector_norm(s, dim=-1, keepdim=True)
     return s * length / (1.0 + length.square())
@@ -48,6 +52,11 @@ def dynamic_routing(votes: torch.Tensor, iterations: int = 3) -> Tuple[torch.Ten
 
     Raises:
         ValueError: for a number of iterations that is not positive.
+
+    Example:
+        >>> s, coupling = dynamic_routing(torch.rand(1, 5, 3, 2))
+        >>> s.shape, coupling.sum(2).allclose(torch.ones(1, 5))
+        (torch.Size([1, 3, 2]), True)
     """
     if iterations < 1:
         raise ValueError(f"iterations: expected 1 or more, got {iterations}")
@@ -78,6 +87,11 @@ class RoutingCapsules(nn.Module):
 
     Raises:
         ValueError: for sizes that are not positive.
+
+    Example:
+        >>> votes, s, coupling = RoutingCapsules(5, in_dim=4, num_classes=3, out_dim=2)(torch.rand(1, 5, 4))
+        >>> votes.shape, s.shape, coupling.shape
+        (torch.Size([1, 5, 3, 2]), torch.Size([1, 3, 2]), torch.Size([1, 5, 3]))
     """
 
     def __init__(

@@ -29,6 +29,11 @@ class FeatureInfo(NamedTuple):
         name: the stage's name, by which ``attend`` calls it.
         channels: channels of its output.
         stride: input cells per output cell along every axis.
+
+    Example:
+        >>> from monai_dd.networks.encoders import UNetEncoder
+        >>> UNetEncoder(2, 1, features=8).feature_info[1]
+        FeatureInfo(name='block2', channels=16, stride=2)
     """
 
     name: str

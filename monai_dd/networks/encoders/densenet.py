@@ -60,6 +60,12 @@ class DenseNetEncoder(Encoder):
 
     Raises:
         ValueError: for an unknown depth, number of dimensions or of blocks, or sizes that are not positive.
+
+    Example:
+        >>> import torch
+        >>> encoder = DenseNetEncoder(spatial_dims=2, in_channels=1, depth=121, num_blocks=2)
+        >>> [tuple(features.shape[1:]) for features in encoder(torch.zeros(1, 1, 32, 32))]
+        [(256, 8, 8), (512, 4, 4)]
     """
 
     def __init__(

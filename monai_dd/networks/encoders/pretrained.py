@@ -48,6 +48,17 @@ def load_pretrained(encoder: Encoder, path: str | Path) -> Encoder:
 
     Raises:
         ValueError: for another encoder, or when the file is missing, is not readable, or is of another network.
+
+    Example:
+        >>> import tempfile
+        >>> import torch
+        >>> from monai.networks.nets import DenseNet121
+        >>> encoder = DenseNetEncoder(spatial_dims=2, in_channels=1, num_blocks=2)
+        >>> with tempfile.TemporaryDirectory() as folder:
+        ...     torch.save(DenseNet121(2, 3, 1000).state_dict(), Path(folder) / "densenet.pth")
+        ...     loaded = load_pretrained(encoder, Path(folder) / "densenet.pth")
+        >>> loaded is encoder
+        True
     """
     kind = next((known for known in _FIRST if isinstance(encoder, known)), None)
     if kind is None:

@@ -53,6 +53,12 @@ class ResNetEncoder(Encoder):
     Raises:
         ValueError: for an unknown depth or number of dimensions, sizes or strides that are not positive, or another
             number of strides.
+
+    Example:
+        >>> import torch
+        >>> encoder = ResNetEncoder(spatial_dims=2, in_channels=1, depth=18)
+        >>> [tuple(features.shape[1:]) for features in encoder(torch.zeros(2, 1, 64, 64))]
+        [(64, 16, 16), (128, 8, 8), (256, 4, 4), (512, 2, 2)]
     """
 
     def __init__(

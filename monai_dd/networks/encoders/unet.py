@@ -40,6 +40,12 @@ class UNetEncoder(Encoder):
 
     Raises:
         ValueError: for a number of dimensions other than 2 or 3, or sizes that are not positive.
+
+    Example:
+        >>> import torch
+        >>> encoder = UNetEncoder(spatial_dims=2, in_channels=1, features=8)
+        >>> [tuple(features.shape[1:]) for features in encoder(torch.zeros(2, 1, 64, 64))]
+        [(8, 64, 64), (16, 32, 32), (32, 16, 16), (64, 8, 8), (128, 4, 4)]
     """
 
     def __init__(

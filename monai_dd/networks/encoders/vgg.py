@@ -50,6 +50,12 @@ class VGGEncoder(Encoder):
     Raises:
         ValueError: for an unknown depth or number of dimensions, sizes or strides that are not positive, or another
             number of strides.
+
+    Example:
+        >>> import torch
+        >>> encoder = VGGEncoder(spatial_dims=2, in_channels=1, depth=11)
+        >>> [tuple(features.shape[1:]) for features in encoder(torch.zeros(2, 1, 64, 64))]
+        [(64, 32, 32), (128, 16, 16), (256, 8, 8), (512, 4, 4), (512, 2, 2)]
     """
 
     def __init__(

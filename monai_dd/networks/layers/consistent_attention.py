@@ -37,7 +37,12 @@ class ConsistentAttention(NamedTuple):
 
 
 def spatial_log_softmax(potential: torch.Tensor) -> torch.Tensor:
-    """Log-probabilities over all cells of a map, per sample and channel: ``log tau`` (Ron et al. 2022, Eq. 2)."""
+    """Log-probabilities over all cells of a map, per sample and channel: ``log tau`` (Ron et al. 2022, Eq. 2).
+
+    Example:
+        >>> spatial_log_softmax(torch.zeros(1, 1, 2, 2)).exp().squeeze().tolist()
+        [[0.25, 0.25], [0.25, 0.25]]
+    """
     potential = to_single(potential)
     return torch.log_softmax(potential.flatten(2), dim=-1).reshape(potential.shape)
 
@@ -119,6 +124,13 @@ def consistent_attention(potentials: List[torch.Tensor], weights: Optional[List[
 
     Raises:
         ValueError: fewer than two grids, grids that do not nest, differing batches, or weights that are not positive.
+
+    Example:
+        >>> from monai_dd.networks.layers import marginalize
+        >>> fine, coarse = torch.randn(1, 1, 8, 8), torch.randn(1, 1, 4, 4)
+        >>> log_mu = consistent_attention([fine, coarse]).log_mu
+        >>> bool(torch.allclose(marginalize(log_mu[0].exp(), 2), log_mu[1].exp(), atol=1e-6))
+        True
     """
     merged, inside, masses, totals = _merge_upward(potentials, _check(potentials, weights))
     raw, log_mu = merged, spatial_log_softmax(merged)
@@ -152,6 +164,12 @@ def program_value(potentials: List[torch.Tensor], weights: Optional[List[float]]
 
     Returns:
         tensor of shape ``(B,)``, the mean over channels where there are several.
+
+    Example:
+        >>> program_value([torch.zeros(1, 1, 4, 4), torch.zeros(1, 1, 2, 2)]).abs().tolist()
+        [0.0]
+        >>> program_value([torch.zeros(1, 1, 4, 4), torch.tensor([[[[5.0, 0.0], [0.0, 0.0]]]])])
+        tensor([0.9660])
     """
     checked = _check(potentials, weights)
     merged, _, _, totals = _merge_upward([spatial_log_softmax(phi) for phi in potentials], checked)

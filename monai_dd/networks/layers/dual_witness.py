@@ -36,6 +36,11 @@ class DualWitness(nn.Module):
 
     Raises:
         ValueError: for a size that is not two or three positive numbers.
+
+    Example:
+        >>> witness = DualWitness([4, 4])
+        >>> witness([8, 8]).shape
+        torch.Size([1, 1, 8, 8])
     """
 
     def __init__(self, spatial_size: Sequence[int]) -> None:
@@ -75,6 +80,14 @@ def witnessed_attention(potentials: List[torch.Tensor], witness: List[torch.Tens
 
     Returns:
         log-probabilities of each level, finest first.
+
+    Example:
+        >>> from monai_dd.networks.layers import consistent_attention
+        >>> potentials = [torch.randn(1, 1, 8, 8), torch.randn(1, 1, 4, 4)]
+        >>> solution = consistent_attention(potentials)
+        >>> log_mu = witnessed_attention(potentials, list(solution.witness))
+        >>> bool(torch.allclose(log_mu[0], solution.log_mu[0], atol=1e-5))
+        True
     """
     if len(witness) != len(potentials) - 1:
         raise ValueError(

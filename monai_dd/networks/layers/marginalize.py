@@ -24,6 +24,10 @@ def block_factor(fine: List[int], coarse: List[int]) -> List[int]:
 
     Raises:
         ValueError: when the shapes have different lengths or one does not divide the other.
+
+    Example:
+        >>> block_factor([8, 8], [4, 2])
+        [2, 4]
     """
     factor: List[int] = []
     nested = len(fine) == len(coarse)
@@ -55,6 +59,10 @@ def to_blocks(x: torch.Tensor, factor: Union[int, List[int]]) -> torch.Tensor:
     """Gather the cells of each block in axis 2: ``(B, C, *fine)`` to ``(B, C, prod(factor), *coarse)``.
 
     Reductions over a short axis are many times faster there than over the last axis.
+
+    Example:
+        >>> to_blocks(torch.arange(4.0).reshape(1, 1, 2, 2), 2).flatten().tolist()
+        [0.0, 1.0, 2.0, 3.0]
     """
     dims = x.dim() - 2
     factors = _spread(factor, dims)
@@ -72,7 +80,13 @@ def to_blocks(x: torch.Tensor, factor: Union[int, List[int]]) -> torch.Tensor:
 
 
 def from_blocks(blocks: torch.Tensor, factor: Union[int, List[int]]) -> torch.Tensor:
-    """Inverse of :func:`to_blocks`: ``(B, C, prod(factor), *coarse)`` to ``(B, C, *fine)``."""
+    """Inverse of :func:`to_blocks`: ``(B, C, prod(factor), *coarse)`` to ``(B, C, *fine)``.
+
+    Example:
+        >>> x = torch.rand(1, 1, 4, 4)
+        >>> torch.equal(from_blocks(to_blocks(x, 2), 2), x)
+        True
+    """
     dims = blocks.dim() - 3
     factors = _spread(factor, dims)
     coarse = list(blocks.shape[3:])
@@ -98,12 +112,22 @@ def marginalize(p: torch.Tensor, factor: Union[int, List[int]]) -> torch.Tensor:
 
     Raises:
         ValueError: when the factor is not positive or does not divide the spatial size.
+
+    Example:
+        >>> marginalize(torch.full((1, 1, 4, 4), 1 / 16), 2).squeeze().tolist()
+        [[0.25, 0.25], [0.25, 0.25]]
     """
     return to_blocks(p, factor).sum(2)
 
 
 def log_marginalize(log_p: torch.Tensor, factor: Union[int, List[int]]) -> torch.Tensor:
-    """Logarithm of :func:`marginalize` of ``exp(log_p)``, without leaving log space."""
+    """Logarithm of :func:`marginalize` of ``exp(log_p)``, without leaving log space.
+
+    Example:
+        >>> log_p = torch.full((1, 1, 4, 4), 1 / 16).log()
+        >>> log_marginalize(log_p, 2).exp().squeeze().tolist()
+        [[0.25, 0.25], [0.25, 0.25]]
+    """
     return torch.logsumexp(to_blocks(log_p, factor), dim=2)
 
 
@@ -118,6 +142,10 @@ def broadcast_blocks(x: torch.Tensor, factor: Union[int, List[int]]) -> torch.Te
 
     Returns:
         map of shape ``(B, C, *fine)`` with ``fine = coarse * factor``.
+
+    Example:
+        >>> broadcast_blocks(torch.tensor([[[[1.0, 2.0]]]]), 2).squeeze().tolist()
+        [[1.0, 1.0, 2.0, 2.0], [1.0, 1.0, 2.0, 2.0]]
     """
     dims = x.dim() - 2
     factors = _spread(factor, dims)

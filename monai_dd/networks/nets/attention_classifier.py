@@ -76,6 +76,17 @@ class AttentionClassifier(AttentionNetwork):
 
     Raises:
         ValueError: unknown stages or options, options that contradict one another, or a missing ``img_size``.
+
+    Example:
+        >>> from monai_dd.networks.encoders import UNetEncoder
+        >>> encoder = UNetEncoder(spatial_dims=2, in_channels=1, features=4)
+        >>> options = {"attend": ["block3", "block4"], "readout": "attention", "consistency": "exact"}
+        >>> network = AttentionClassifier(encoder, num_classes=2, **options)
+        >>> network(torch.zeros(1, 1, 64, 64)).shape
+        torch.Size([1, 2])
+        >>> output = network.with_attention()(torch.zeros(1, 1, 64, 64))
+        >>> output["log_mu_fine"].shape, output["log_mu_coarse"].shape
+        (torch.Size([1, 1, 16, 16]), torch.Size([1, 1, 8, 8]))
     """
 
     __constants__ = ["gated", "pools_with_attention", "consistency", "return_attention"]

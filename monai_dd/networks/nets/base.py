@@ -37,6 +37,15 @@ class AttentionNetwork(nn.Module):
 
     Raises:
         ValueError: for fewer than one class.
+
+    Example:
+        >>> import torch
+        >>> from monai_dd.networks.nets import ViTClassifier
+        >>> network = ViTClassifier(1, 32, 2, hidden_size=24, mlp_dim=48, num_layers=2, num_heads=2)
+        >>> network(torch.zeros(1, 1, 32, 32)).shape
+        torch.Size([1, 2])
+        >>> sorted(network.with_attention()(torch.zeros(1, 1, 32, 32)))[:2]
+        ['log_mu_coarse', 'log_mu_fine']
     """
 
     __constants__ = ["return_attention"]

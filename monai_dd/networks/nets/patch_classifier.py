@@ -88,6 +88,15 @@ class PatchClassifier(AttentionNetwork):
 
     Raises:
         ValueError: unknown options, numbers out of range, or a missing ``img_size``.
+
+    Example:
+        >>> from monai_dd.networks.encoders import VGGEncoder
+        >>> encoder = VGGEncoder(spatial_dims=2, in_channels=1, features=4, strides=1)
+        >>> network = PatchClassifier(encoder, "loss_attention", num_classes=2, channels=8)
+        >>> network(torch.zeros(1, 1, 32, 32)).shape
+        torch.Size([1, 2])
+        >>> network.with_attention()(torch.zeros(1, 1, 32, 32))["patch_weights"].shape
+        torch.Size([1, 1, 6, 6])
     """
 
     def __init__(

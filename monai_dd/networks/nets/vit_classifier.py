@@ -61,6 +61,11 @@ class ViTClassifier(AttentionNetwork):
 
     Raises:
         ValueError: for sizes that do not divide or numbers out of range.
+
+    Example:
+        >>> network = ViTClassifier(1, 32, 2, hidden_size=24, mlp_dim=48, num_layers=2, num_heads=2)
+        >>> network.with_attention()(torch.zeros(1, 1, 32, 32))["log_mu_fine"].shape
+        torch.Size([1, 1, 2, 2])
     """
 
     def __init__(
