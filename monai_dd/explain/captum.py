@@ -51,7 +51,7 @@ class DeepLIFT(Attribution):
         layer: stage of the encoder whose grid the map is on, see :class:`Attribution`.
         baseline: value of every pixel of the baseline.
         signed: scaling of the map, see :func:`~monai_dd.explain.attribution.attribution_map`.
-        batch_size: images computed at once, each with its baseline beside it.
+        batch_size: images computed at once, each together with its baseline.
         tolerance: largest gap of completeness that passes in silence.
 
     Raises:

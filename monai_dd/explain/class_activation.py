@@ -31,7 +31,7 @@ class ClassActivationMap(Explainer):
     r"""Class activation map (Zhou et al. 2016, Eq. 2): what each cell adds to the logit of a class.
 
     :math:`M_k = \sum_c w_{kc} A_c` with the features :math:`A` that global average pooling reads and the weights
-    :math:`w` of the linear layer behind it. The bias is left out, as in the paper: the mean of :math:`M_k` over the
+    :math:`w` of the linear layer that follows. The bias is left out, as in the paper: the mean of :math:`M_k` over the
     cells, plus the bias, is the logit.
 
     Cells may speak against a class, and for a finding that the network misses all of them do. By default a map with

@@ -49,8 +49,8 @@ def prepare_propagation(
     Args:
         network: classifier that gives logits ``(B, K)``, alone or as ``logits`` in a dictionary.
         method: name of the method, for the message.
-        activations: modules it has rules for besides.
-        functions: functions, or names of tensor methods, it has rules for besides.
+        activations: modules with rules of their own, in addition.
+        functions: functions, or names of tensor methods, with rules of their own, in addition.
 
     Raises:
         UnsuitedError: for a network with any other part, naming the first.
@@ -98,7 +98,7 @@ def check_copy(copied: torch.Tensor, logits: torch.Tensor, method: str, kind: st
     if torch.allclose(copied, logits, rtol=0, atol=0, equal_nan=True):
         return
     gap = float((copied - logits).abs().max() / logits.abs().max())
-    if not gap <= max(1e-3, 4 * torch.finfo(logits.dtype).eps):  # the latter in half precision; not-a-number is none
+    if not gap <= max(1e-3, 4 * torch.finfo(logits.dtype).eps):  # the latter in half precision; NaN is not
         raise UnsuitedError(
             f"network: {method} cannot serve {kind}: its copy without operations in place gives other logits, "
             f"by {gap:.1%} of the largest"

@@ -59,7 +59,7 @@ def make_safe_copy(network: nn.Module) -> fx.GraphModule:
     """Copy a network so that every activation, and every addition of two tensors, is a module called exactly once.
 
     The copy gives the same logits, always ``(B, K)`` alone, in evaluation mode, but for a network that changes a view
-    in place and reads the tensor behind it later: compare them. It does nothing in place, and every module gets a
+    in place and reads the same tensor later: compare them. It does nothing in place, and every module gets a
     tensor that no other one reads: rules of propagation are hooks on modules and on their inputs, and two readers of
     one tensor overwrite each other's gradients. Parameters and buffers are the network's own: a checkpoint loaded, a
     step trained or a move to another device reaches the copy. Modes, hooks and gradients of the network stay as they

@@ -29,7 +29,7 @@ class AttentionUnit(nn.Module):
     The next gate scores what the last one let through; the last potential is the unit's attention.
 
     The probabilities sum to one, so each gate of the paper shrinks the activations by about the number of cells ``n``
-    (4096 at 64x64). In training mode a BatchNorm behind the gate divides by a standard deviation that is then below
+    (4096 at 64x64). In training mode a BatchNorm after the gate divides by a standard deviation that is then below
     its epsilon: it no longer normalizes but passes on almost its bias, and where attention concentrates is the only
     place where the signal survives. ``rescale`` multiplies by ``n * tau`` instead: uniform attention leaves the
     features as they are and BatchNorm works as usual.

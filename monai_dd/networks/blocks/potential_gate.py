@@ -27,7 +27,7 @@ class PotentialGate(nn.Module):
     ``U`` and ``u`` are 1x1 convolutions with bias. The unit vectors keep :math:`|\phi| \le \|u\|`, which starts far
     below what concentrates a softmax over thousands of cells: ``init_scale`` multiplies the potential by a learned
     positive number that starts there. The gate sees more than one cell through its receptive field, so the peak of the
-    potential may lie beside its cause: ``smoothing`` applies that many 3-wide box filters (edges repeated) to the
+    potential may lie next to its cause: ``smoothing`` applies that many 3-wide box filters (edges repeated) to the
     potential, as part of the network, in training and after.
 
     Args:
@@ -67,7 +67,7 @@ class PotentialGate(nn.Module):
         self.spatial_dims = spatial_dims
         self.smoothing = smoothing
         self.embed = Conv[Conv.CONV, spatial_dims](in_channels, embed_dim, kernel_size=1)
-        # Eq. 1 has no bias: behind another gate, where v is small, it would be all of U v at the start
+        # Eq. 1 has no bias: after another gate, where v is small, it would be all of U v at the start
         nn.init.zeros_(self.embed.bias)
         # holds u, which forward multiplies itself
         self.project = Conv[Conv.CONV, spatial_dims](embed_dim, 1, kernel_size=1, bias=False)
@@ -78,7 +78,7 @@ class PotentialGate(nn.Module):
         """Return the potential ``(B, 1, *spatial)`` of features ``(B, C, *spatial)``, float32 under autocast."""
         embedding = self.embed(v)
         embedding = to_single(embedding)
-        # Divided behind the sum, as the norm is one positive number for each cell: fewer passes over the embedding.
+        # Divided after the sum, as the norm is one positive number for each cell: fewer passes over the embedding.
         # A product and a sum rather than the 1x1 convolution they equal: autocast would compute that in half precision.
         norm = torch.linalg.vector_norm(embedding, dim=1, keepdim=True).clamp_min(1e-12)
         phi = (torch.relu(embedding) * self.project.weight[0]).sum(dim=1, keepdim=True) / norm + self.bias

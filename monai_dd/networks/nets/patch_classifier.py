@@ -141,7 +141,7 @@ class PatchClassifier(AttentionNetwork):
             features = [s // last.stride for s in _image("img_size", img_size, dims, last.stride)]
             grid = [(n + 2 * p - k) // s + 1 for n, k, s, p in zip(features, self.kernel, steps, self.padding)]
             if min(grid) < 1:
-                raise ValueError(f"img_size: expected room for a patch of {self.patch_size}, got {img_size}")
+                raise ValueError(f"img_size: expected at least a patch of {self.patch_size}, got {img_size}")
             primary = PrimaryCapsules(dims, width, capsule_channels[0], capsule_dims[0], **cut, normalize=False)
             self.head: nn.Module = RoutingPatchHead(primary, grid, num_classes, routing_iterations)
         elif kind == PatchPooling.CAPSULE_LOSS_ATTENTION:
@@ -161,14 +161,14 @@ class PatchClassifier(AttentionNetwork):
         """Return logits ``(B, K)``, or the dictionary of the class's description, for an image ``(B, C, *spatial)``.
 
         Raises:
-            ValueError: for an image without room for a patch, or another than ``img_size`` where that is needed.
+            ValueError: for an image smaller than a patch, or another than ``img_size`` where that is needed.
         """
         size = list(x.shape[2:])
         for stage in self.encoder.stages:
             x = stage(x)
         for n, k, p in zip(x.shape[2:], self.kernel, self.padding):
             if n + 2 * p < k:
-                raise ValueError(f"expected an image with room for a patch of {self.patch_size} pixels, got {size}")
+                raise ValueError(f"expected an image of at least a patch of {self.patch_size} pixels, got {size}")
         logits, weights, patch_logits, phi = self.head(self.reduce(x))
         if self.return_attention:
             output = make_output(logits, [phi], [spatial_log_softmax(phi)], [log_weights(weights)])

@@ -48,7 +48,7 @@ class ViTClassifier(AttentionNetwork):
         num_classes: number of classes ``K``.
         patch_size: side of a patch, in pixels.
         hidden_size: length of a token, a multiple of ``num_heads``.
-        mlp_dim: hidden units of the two linear layers behind each attention.
+        mlp_dim: hidden units of the two linear layers after each attention.
         num_layers: transformer blocks, 2 or more.
         num_heads: attention heads ``H`` of each block.
         dropout_rate: dropout of tokens and attention.

@@ -160,7 +160,7 @@ class TestPatches(unittest.TestCase):
     @parameterized.expand([(pooling,) for pooling in POOLINGS])
     def test_image_too_small(self, pooling):
         for network in (build(pooling), torch.jit.script(build(pooling))):
-            message = r"expected an image with room for a patch of \[5, 5\] pixels, got \[13, 4\]"
+            message = r"expected an image of at least a patch of \[5, 5\] pixels, got \[13, 4\]"
             with self.assertRaisesRegex(Exception, message):
                 network(torch.zeros(1, 2, 13, 4))
 
