@@ -25,8 +25,11 @@ from pathlib import Path
 
 HERE = Path(__file__).resolve().parent
 PLACE = re.compile(r"^\.\. table: (\w+)\n.*?^\.\. end$", re.MULTILINE | re.DOTALL)
-HIGH = re.compile(r"(balanced )?accuracy|AUC|AUROC|(pixel )?mAP|IoU|T\(IoU\)|pointing|mass|insertion|patch")
+HIGH = re.compile(
+    r"(balanced )?accuracy|AUC|AUROC|(pixel )?mAP|IoU|T\(IoU\)|pointing|mass|insertion|perturbation|patch"
+)
 LOW = re.compile(r"deletion")
+NUMBER = re.compile(r"-?\d+(\.\d+)?( ± \d+(\.\d+)?)?")
 NO_BEST = re.compile(r"paper|masked out")  # of columns that would match HIGH
 
 
@@ -34,7 +37,7 @@ def read_rows(path: Path) -> list[list[str]]:
     """Lines of a CSV file, the first with the names of the columns.
 
     Raises:
-        ValueError: when there is no such file, no row, or a row of another length.
+        ValueError: when there is no such file, no row, a row of another length, or a measure that is no number.
     """
     if not path.is_file():
         raise ValueError(f"{path.relative_to(HERE)}: expected a CSV file, got none")
@@ -45,12 +48,21 @@ def read_rows(path: Path) -> list[list[str]]:
     for row in rows:
         if len(row) != len(rows[0]) or not row[0]:
             raise ValueError(f"{path.relative_to(HERE)}: expected {len(rows[0])} cells and a first one, got {row}")
+    for name, *cells in zip(*rows):
+        for cell in cells:
+            if measured(name) and cell and not NUMBER.fullmatch(cell):
+                raise ValueError(f"{path.relative_to(HERE)}: {name}: expected a number, got {cell}")
     return rows
+
+
+def measured(name: str) -> bool:
+    """Whether a column has a best value."""
+    return bool(HIGH.match(name) or LOW.match(name)) and not NO_BEST.search(name)
 
 
 def best(name: str, cells: list[str]) -> set[str]:
     """The cells of a column that are set in bold."""
-    if NO_BEST.search(name) or not (HIGH.match(name) or LOW.match(name)):
+    if not measured(name):
         return set()
     means = {cell: float(cell.split(" ± ")[0]) for cell in cells if cell}
     value = (min if LOW.match(name) else max)(means.values())
