@@ -101,6 +101,11 @@ class TestResults(unittest.TestCase):
         line = next(line for line in text.splitlines() if line.startswith("b "))
         self.assertEqual(line.split("  ", 1)[1].split(), ["**10.1", "±", "0.2**", "**10.0**", "60.0", "1.0", "1.0"])
 
+    def test_sizes_are_those_of_the_networks(self):
+        command = [sys.executable, RESULTS / "network_sizes.py", "--check"]
+        checked = subprocess.run(command, capture_output=True, text=True, check=False)
+        self.assertEqual(checked.returncode, 0, checked.stderr)
+
     def test_every_csv_is_in_a_page(self):
         files = {path.relative_to(RESULTS).with_suffix("").as_posix() for path in RESULTS.rglob("*.csv")}
         self.assertEqual({f"{page}/{name}" for page in PAGES for name in TABLE.findall(read(page))}, files)
@@ -108,7 +113,7 @@ class TestResults(unittest.TestCase):
     @parameterized.expand(PAGES)
     def test_every_page_names_its_commands(self, page):
         commands = "".join(CODE.findall(read(page)))
-        self.assertRegex(commands, r"monai-dd table (?:runs|explanations|localization) |python examples/")
+        self.assertRegex(commands, r"monai-dd table (?:runs|explanations|localization) |python (?:examples|docs/results)/")
 
     @parameterized.expand(PAGES)
     def test_percentages_of_the_text_are_in_its_tables(self, page):

@@ -292,5 +292,9 @@ class TestFineTuning(InFolder):
         _run("train", "variant_baseline", work=self.work, model_name="baseline.pt")
         baseline = torch.load(self.work / "models" / "baseline.pt", weights_only=True)
         start = start_weights(prepare("train", variant, work=self.work, root=BRATS))
-        for key in (k for k in baseline if k.startswith("encoder.")):
+        held = [key for key in start if key.startswith("encoder.")]
+        self.assertIn("encoder.stages.3.1.conv_1.adn.N.bias", held)
+        bottleneck = any(key.startswith("encoder.stages.4.") for key in held)
+        self.assertEqual(bottleneck, "gated" in variant)  # attention readouts never read it
+        for key in held:
             torch.testing.assert_close(start[key], baseline[key], rtol=0, atol=0)
