@@ -173,6 +173,13 @@ def suv_factors(header: Mapping[str, Any], decay_correction: str = "header") -> 
 
     Warns:
         SUVWarning: alternative reference times differ by more than 1 % in SUV, or the scan is suspiciously late.
+
+    Example:
+        >>> from monai_dd.dicom import build_pet_header
+        >>> one_slice = {"Units": "BQML", "PatientWeight": 70, "RadionuclideTotalDose": 350e6}
+        >>> one_slice |= {"DecayCorrection": "ADMIN", "CorrectedImage": ["ATTN"]}
+        >>> suv_factors(build_pet_header([one_slice, one_slice]))
+        SUVFactors(values=array([0.0002, 0.0002]), reference=administration)
     """
     if decay_correction not in ("header", "none"):
         raise ValueError(f"decay_correction: expected 'header' or 'none', got {decay_correction!r}.")

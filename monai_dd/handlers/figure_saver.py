@@ -52,6 +52,16 @@ class AttentionFigureSaver:
 
     Raises:
         ValueError: for a range that is empty, or on call for a channel that the image does not have.
+
+    Example:
+        >>> import tempfile
+        >>> engine = Engine(lambda engine, batch: batch)
+        >>> item = {"image": torch.rand(1, 8, 8), "attention_fine": torch.rand(1, 4, 4), "label": 1}
+        >>> with tempfile.TemporaryDirectory() as folder:
+        ...     AttentionFigureSaver(folder).attach(engine)
+        ...     _ = engine.run([[item]])
+        ...     [file.name for file in Path(folder).iterdir()]
+        ['case_0000.png']
     """
 
     def __init__(

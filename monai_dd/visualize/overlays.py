@@ -58,6 +58,13 @@ def overlay_attention(
 
     Raises:
         ValueError: for arrays that are not 2D, negative or not finite attention, or an unknown color map.
+
+    Example:
+        >>> picture = overlay_attention(np.full((4, 6), 0.25), np.array([[0.0, 1.0]]))
+        >>> picture.shape, picture.dtype
+        ((4, 6, 3), dtype('uint8'))
+        >>> picture[0, 0].tolist(), picture[0, 5].tolist()  # gray without attention, yellow at its maximum
+        ([191, 191, 191], [235, 219, 83])
     """
     if image.ndim != 2 or attention.ndim != 2:
         raise ValueError(f"expected image and attention with two axes, got {image.shape} and {attention.shape}")
@@ -92,6 +99,11 @@ def attention_figure(
         aspect: height over width of a pixel in mm.
         invert: show high values dark.
         colormap: matplotlib's name of the color map.
+
+    Example:
+        >>> figure = attention_figure(np.zeros((4, 6)), {"fine": np.ones((2, 3)), "coarse": np.ones((1, 1))})
+        >>> [axis.get_title() for axis in figure.axes]
+        ['image', 'fine (2x3)', 'coarse (1x1)']
     """
     height, width = image.shape[0] * aspect, image.shape[1]
     panel = 3.2

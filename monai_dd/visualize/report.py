@@ -50,6 +50,12 @@ def report_picture(
 
     Raises:
         ValueError: for a spacing that is not positive.
+
+    Example:
+        >>> image, maps = np.zeros((8, 4)), {"fine": np.ones((2, 1))}
+        >>> picture = report_picture(image, maps, spacing=(4.0, 4.0), headline="severe (0.97)", height=400)
+        >>> picture.shape, picture.dtype
+        ((400, 720, 3), dtype('uint8'))
     """
     if len(spacing) != 2 or min(spacing) <= 0:
         raise ValueError(f"spacing: expected two positive numbers of mm, got {list(spacing)}")

@@ -154,7 +154,7 @@ class TestRuns(InBundle):
         status, _, err = self._main("--variants", "variant_x")
         self.assertEqual(status, 2)
         self.assertIn(
-            "error: variants, overlays: expected configurations of the bundle 'bundle', ['variant_x'] are not there",
+            "error: variants, overlays: expected configurations of the bundle 'bundle', got unknown ones: variant_x",
             err,
         )
         status, _, err = self._main("--variants", "variant_b:variant_a", "--seeds", "0")

@@ -78,7 +78,7 @@ def _check_files(dataset_dir: Path, labels_file: Path, items: list[dict[str, Any
 def build_fdg_datalist(
     dataset_dir: str | Path, labels_file: str | Path, val_fraction: float = 0.2, seed: int = 0
 ) -> dict[str, Any]:
-    """Split studies into training and validation with no patient in both, stratified by label.
+    r"""Split studies into training and validation with no patient in both, stratified by label.
 
     Args:
         dataset_dir: folder the series paths are relative to.
@@ -94,6 +94,17 @@ def build_fdg_datalist(
     Raises:
         ValueError: for a table without the columns, unknown labels, absent folders, or a split that would leave a
             class out of one part.
+
+    Example:
+        >>> import tempfile
+        >>> with tempfile.TemporaryDirectory() as folder:
+        ...     rows = [f"p{i},s{i},{('normal', 'mild', 'severe')[i % 3]}" for i in range(6)]
+        ...     _ = Path(folder, "labels.csv").write_text("\n".join(["patient_id,series,label", *rows]))
+        ...     for i in range(6):
+        ...         Path(folder, f"s{i}").mkdir()
+        ...     datalist = build_fdg_datalist(folder, f"{folder}/labels.csv", val_fraction=0.5)
+        >>> [sorted(item["label"] for item in datalist[split]) for split in ("training", "validation")]
+        [[0, 1, 2], [0, 1, 2]]
     """
     if not 0 < val_fraction <= 0.5:
         raise ValueError(f"val_fraction: expected a number above 0 and up to 0.5, got {val_fraction}")
@@ -138,6 +149,14 @@ def find_series(dataset_dir: str | Path) -> list[dict[str, str]]:
 
     Raises:
         ValueError: when the folder is absent or holds no DICOM files.
+
+    Example:
+        >>> import tempfile
+        >>> with tempfile.TemporaryDirectory() as folder:
+        ...     Path(folder, "study").mkdir()
+        ...     Path(folder, "study", "1.dcm").touch()
+        ...     [Path(item["image"]).name for item in find_series(folder)]
+        ['study']
     """
     root = Path(dataset_dir)
     if not root.is_dir():

@@ -29,6 +29,18 @@ def save_datalist(datalist: dict[str, Any], path: str | Path) -> None:
 
     Raises:
         OSError: when the folder cannot be written; nothing is left behind.
+
+    Example:
+        >>> import tempfile
+        >>> with tempfile.TemporaryDirectory() as folder:
+        ...     save_datalist({"seed": 0, "training": [{"image": "1.png", "label": 1}]}, f"{folder}/datalist.json")
+        ...     print(Path(folder, "datalist.json").read_text(), end="")
+        {
+          "seed": 0,
+          "training": [
+            {"image": "1.png", "label": 1}
+          ]
+        }
     """
     path = Path(path)
     part = path.with_name(f".{path.name}.{os.getpid()}.part")

@@ -53,7 +53,7 @@ def build_slices_datalist(
     gap: int = 0,
     skip_broken: bool = False,
 ) -> dict[str, Any]:
-    """Halves of 2D slices, split into training, validation and test with no group in two sections.
+    r"""Halves of 2D slices, split into training, validation and test with no group in two sections.
 
     The table has a row for each slice, in the order of the data. Its columns ``image`` and ``mask``, if it has both,
     hold paths; if not, the patterns make the paths out of its columns. Where groups are blocks of consecutive slices,
@@ -88,6 +88,20 @@ def build_slices_datalist(
     Raises:
         ValueError: for a table without the columns, broken slices, or a split that would leave a section or a class of
             it empty.
+
+    Example:
+        >>> import tempfile
+        >>> tumor = np.zeros((8, 8), np.uint8)
+        >>> tumor[3:5, 1:3] = 255
+        >>> with tempfile.TemporaryDirectory() as folder:
+        ...     _ = Path(folder, "index.csv").write_text("slice,block\n1,a\n2,b\n3,c")
+        ...     for i in (1, 2, 3):
+        ...         Image.new("L", (8, 8), 200).save(f"{folder}/{i}.png")
+        ...         Image.fromarray(tumor).save(f"{folder}/mask{i}.png")
+        ...     files = {"image_pattern": "{slice}.png", "mask_pattern": "mask{slice}.png"}
+        ...     datalist = build_slices_datalist(folder, **files, min_area=4, stratify_column=None)
+        >>> [(item["side"], item["window"], item["label"]) for item in datalist["test"]]
+        [('image_left', [0, 3], 1), ('image_right', [3, 8], 0)]
     """
     check_option("mode", mode, MODES)
     if min_area < 1:
@@ -140,6 +154,13 @@ def find_slices(dataset_dir: str | Path, pattern: str = "images/*") -> list[dict
 
     Raises:
         ValueError: when the folder is absent or holds no pictures.
+
+    Example:
+        >>> import tempfile
+        >>> with tempfile.TemporaryDirectory() as folder:
+        ...     Path(folder, "1.png").touch()
+        ...     [(Path(item["image"]).name, item["side"]) for item in find_slices(folder, "*.png")]
+        [('1.png', 'image_left'), ('1.png', 'image_right')]
     """
     return [{**item, "side": side} for item in find_pictures(dataset_dir, pattern) for side in SIDES]
 

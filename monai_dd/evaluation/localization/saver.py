@@ -56,6 +56,21 @@ class LocalizationSaver:
     Raises:
         ValueError: for other options; when the folder has results of another variant or seed; for items without image
             or mask, or masks of another number of classes or size; and in the end, when no image has a box.
+
+    Example:
+        >>> import tempfile
+        >>> from monai.data import DataLoader, Dataset
+        >>> from monai.engines import SupervisedEvaluator
+        >>> boxes = torch.zeros(1, 8, 8)
+        >>> boxes[:, 2:5, 2:5] = 1
+        >>> loader = DataLoader(Dataset([{"image": boxes, "boxes": boxes}] * 5), batch_size=5)
+        >>> explainers = {"identity": lambda image, class_idx: image}
+        >>> with tempfile.TemporaryDirectory() as folder:
+        ...     saver = LocalizationSaver(folder, lambda: explainers, ["Mass"], "baseline", iou_thresholds=[0.5])
+        ...     evaluator = SupervisedEvaluator(torch.device("cpu"), loader, torch.nn.Flatten(), val_handlers=[saver])
+        ...     evaluator.run()
+        >>> evaluator.state.metrics["localization_identity_Mass_T0.5"]
+        1.0
     """
 
     def __init__(

@@ -44,6 +44,14 @@ class Hemisphere(InvertibleTransform):
 
     Raises:
         ValueError: ``mode`` or ``side`` is unknown.
+
+    Example:
+        >>> cut = Hemisphere("midline", "image_right")
+        >>> right = cut(torch.tensor([[[1.0, 4.0, 4.0, 1.0]]]))
+        >>> right.tolist()
+        [[[0.0, 0.0, 4.0, 1.0]]]
+        >>> cut.inverse(MetaTensor(torch.full((1, 1, 4), 0.5)).copy_meta_from(right)).tolist()
+        [[[0.0, 0.0, 0.5, 0.5]]]
     """
 
     backend = [TransformBackends.TORCH]

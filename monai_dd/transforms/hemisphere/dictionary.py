@@ -49,6 +49,12 @@ class HemisphereWindowd(MapTransform):
         window_key: key of the columns ``(start, stop)`` to keep.
         threshold: fraction of the slice's maximum that foreground exceeds.
         allow_missing_keys: do not raise when one of ``keys`` is missing.
+
+    Example:
+        >>> import torch
+        >>> item = {"image": torch.tensor([[[1.0, 4.0, 4.0, 1.0]]]), "side": "image_right"}
+        >>> HemisphereWindowd("image")(item)["window"]
+        [2, 4]
     """
 
     backend = Hemisphere.backend
@@ -98,6 +104,14 @@ class Hemisphered(MapTransform, InvertibleTransform):
         window_key: key of the columns ``(start, stop)`` to keep.
         threshold: fraction of the slice's maximum that foreground exceeds.
         allow_missing_keys: do not raise when one of ``keys`` is missing.
+
+    Example:
+        >>> import torch
+        >>> item = {"image": torch.tensor([[[1.0, 4.0, 4.0, 1.0]]]), "side": "image_right"}
+        >>> Hemisphered("image")(item)["image"].tolist()
+        [[[0.0, 0.0, 4.0, 1.0]]]
+        >>> Hemisphered("image")(item | {"window": [0, 3]})["image"].tolist()
+        [[[1.0, 4.0, 4.0, 0.0]]]
     """
 
     backend = Hemisphere.backend
@@ -143,6 +157,11 @@ class MirrorRegiond(MapTransform):
     Args:
         keys: keys of the regions ``(1, H, W)``.
         allow_missing_keys: do not raise when one of ``keys`` is missing.
+
+    Example:
+        >>> import torch
+        >>> MirrorRegiond("region")({"region": torch.tensor([[[0, 5, 0, 0]]])})["region"].tolist()
+        [[[0, 1, 1, 0]]]
     """
 
     backend = MirrorRegion.backend

@@ -40,6 +40,12 @@ def brain_columns(image: NdarrayOrTensor, threshold: float = 0.0) -> Window:
 
     Raises:
         ValueError: ``image`` has another number of dimensions, contains NaN or has no foreground.
+
+    Example:
+        >>> brain_columns(np.array([[0, 0, 1, 9, 2, 0], [0, 0, 0, 7, 0, 0]]))
+        (2, 5)
+        >>> brain_columns(np.array([[0, 0, 1, 9, 2, 0], [0, 0, 0, 7, 0, 0]]), threshold=0.2)
+        (3, 5)
     """
     return _extent(_foreground(_one_channel(image), threshold))
 
@@ -69,6 +75,10 @@ def midline_column(image: NdarrayOrTensor, threshold: float = 0.0) -> int:
 
     Raises:
         ValueError: ``image`` has another number of dimensions, contains NaN or has no foreground.
+
+    Example:
+        >>> midline_column(np.array([[0, 0, 1, 5, 5, 1], [0, 0, 2, 3, 3, 2]]))
+        4
     """
     image = _one_channel(image)
     foreground = _foreground(image, threshold)
@@ -115,6 +125,15 @@ def hemisphere_windows(
 
     Raises:
         ValueError: ``mode`` is unknown, ``mask`` is missing, empty or of another shape, or a window would be empty.
+
+    Example:
+        >>> image, mask = np.ones((1, 8)), np.array([[0, 1, 1, 0, 0, 0, 0, 0]])
+        >>> hemisphere_windows("midline", image)
+        ((0, 4), (4, 8))
+        >>> hemisphere_windows("boundary", image, mask)
+        ((0, 3), (3, 8))
+        >>> hemisphere_windows("matched", image, mask)
+        ((0, 3), (5, 8))
     """
     check_option("mode", mode, MODES)
     size = tuple(image.shape[-2:])

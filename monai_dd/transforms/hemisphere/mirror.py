@@ -25,6 +25,10 @@ class MirrorRegion(Transform):
     """Unite a region with its mirror image at the vertical center line of the slice.
 
     Blanking the tumor alone would leave a smooth hole in one class only, which a classifier may find by itself.
+
+    Example:
+        >>> MirrorRegion()(torch.tensor([[[0, 5, 0, 0], [0, 0, 0, 1]]])).tolist()
+        [[[0, 1, 1, 0], [1, 0, 0, 1]]]
     """
 
     backend = [TransformBackends.TORCH]

@@ -80,6 +80,18 @@ def build_brats_datalist(
     Raises:
         ValueError: for a folder without studies, broken studies, or a split that would leave a section or a class of
             it empty.
+
+    Example:
+        >>> import tempfile
+        >>> import nibabel as nib, numpy as np
+        >>> brain, tumor = np.ones((8, 8, 1)), np.zeros((8, 8, 1))
+        >>> tumor[1:3, 3:5] = 1
+        >>> with tempfile.TemporaryDirectory() as folder:
+        ...     for name in (f"{p}_{channel}" for p in "ab" for channel in ("t1", "t1ce", "t2", "flair", "seg")):
+        ...         nib.save(nib.Nifti1Image(tumor if "seg" in name else brain, np.eye(4)), f"{folder}/{name}.nii")
+        ...     datalist = build_brats_datalist(folder, min_area=1, val_fraction=0.5, progress=False)
+        >>> [(item["side"], item["window"], item["label"]) for item in datalist["training"]]
+        [('image_left', [0, 5], 0), ('image_right', [5, 8], 1)]
     """
     check_option("mode", mode, MODES)
     for argument, value in (("min_area", min_area), ("slice_step", slice_step)):
@@ -150,6 +162,15 @@ def find_brats_halves(
 
     Raises:
         ValueError: for a folder without studies, broken studies, or none with enough brain.
+
+    Example:
+        >>> import tempfile
+        >>> import nibabel as nib, numpy as np
+        >>> with tempfile.TemporaryDirectory() as folder:
+        ...     for channel in ("t1", "t1ce", "t2", "flair"):
+        ...         nib.save(nib.Nifti1Image(np.ones((4, 4, 1)), np.eye(4)), f"{folder}/patient_{channel}.nii")
+        ...     [(item["slice"], item["side"]) for item in find_brats_halves(folder)]
+        [(0, 'image_left'), (0, 'image_right')]
     """
     root = Path(dataset_dir).absolute()
     studies = find_brats_studies(root, needs_mask=False)

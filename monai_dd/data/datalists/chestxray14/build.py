@@ -44,7 +44,7 @@ def build_chestxray14_datalist(
     drop_unlabeled_boxes: bool = False,
     progress: bool = False,
 ) -> dict[str, Any]:
-    """Images of ChestX-ray14 with their labels and boxes, split into training, validation and test by patient.
+    r"""Images of ChestX-ray14 with their labels and boxes, split into training, validation and test by patient.
 
     In the published layout the test part is the published one, which has all images with boxes; the patients of
     ``train_val_list.txt`` are dealt out to training and validation at random. A data set with ``labels.csv`` has no
@@ -74,6 +74,20 @@ def build_chestxray14_datalist(
     Raises:
         ValueError: for tables and boxes as ``read_chest_tables``, ``read_chest_boxes`` and ``box_fractions`` say,
             images that are not there or twice, or a split that would leave a section empty.
+
+    Example:
+        >>> import tempfile
+        >>> from PIL import Image
+        >>> with tempfile.TemporaryDirectory() as folder:
+        ...     rows = [f"{i}.png,{i},{'Mass' if i % 2 else 'No Finding'}" for i in range(9)]
+        ...     _ = Path(folder, "labels.csv").write_text("\n".join(["image,patient,findings", *rows]))
+        ...     _ = Path(folder, "boxes.csv").write_text("image,finding,x,y,width,height\n1.png,Mass,5,2,5,4")
+        ...     Path(folder, "images").mkdir()
+        ...     for i in range(9):
+        ...         Image.new("L", (20, 10)).save(f"{folder}/images/{i}.png")
+        ...     datalist = build_chestxray14_datalist(folder, classes=["Mass"], val_fraction=0.4)
+        >>> [item["boxes"] for item in datalist["test"] if item["boxes"]], datalist["counts"]["validation"]["images"]
+        ([[[0, 0.2, 0.25, 0.6, 0.5]]], 3)
     """
     names = list(FINDINGS if classes is None else classes)
     for name in names:

@@ -51,6 +51,11 @@ def create_brain_phantom(
 
     Raises:
         ValueError: when ``seed`` is negative, ``noise`` is negative or ``spacing`` is out of range.
+
+    Example:
+        >>> phantom = create_brain_phantom(seed=1, spacing=8)
+        >>> phantom.images.shape, phantom.tumor_side, np.unique(phantom.mask).tolist()
+        ((4, 30, 30, 20), 'left', [0, 1, 2, 4])
     """
     if seed < 0:
         raise ValueError(f"seed: expected a non-negative integer, got {seed}.")

@@ -55,6 +55,11 @@ def create_chest_phantom(
 
     Raises:
         ValueError: when ``seed``, ``visit`` or ``image_size`` is out of range or a finding is unknown.
+
+    Example:
+        >>> phantom = create_chest_phantom(seed=1, image_size=64, findings=["Mass"])
+        >>> phantom.image.shape, phantom.findings, [box.finding for box in phantom.boxes]
+        ((64, 64), ('Mass',), ['Mass'])
     """
     if seed < 0 or visit < 0:
         raise ValueError(f"seed and visit: expected >= 0 and >= 0, got {seed} and {visit}.")

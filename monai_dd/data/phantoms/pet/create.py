@@ -67,6 +67,13 @@ def create_pet_phantom(
 
     Raises:
         ValueError: when an argument is not one of the choices above, or the voxel size is not between 1 and 20 mm.
+
+    Example:
+        >>> phantom = create_pet_phantom("mild", seed=1, voxel_size=20)
+        >>> phantom.suv.shape, phantom.label_name, phantom.altered_muscles
+        ((35, 20, 86), 'mild', ('biceps_right', 'biceps_left', 'thigh_right', 'thigh_left'))
+        >>> bool(phantom.mask.any()), bool(create_pet_phantom("normal", seed=1, voxel_size=20).mask.any())
+        (True, False)
     """
     index, size = label_index(label), _check_voxel_size(voxel_size)
     if coverage not in _COVERAGES:

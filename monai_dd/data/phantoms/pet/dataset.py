@@ -131,6 +131,13 @@ def write_pet_phantom_studies(
     Raises:
         FileExistsError: when a series folder holds something else than this study.
         ValueError: see :func:`plan_studies` and :func:`~monai_dd.data.phantoms.create_pet_phantom`.
+
+    Example:
+        >>> import tempfile
+        >>> with tempfile.TemporaryDirectory() as folder:
+        ...     table = write_pet_phantom_studies(folder, num_studies=1, voxel_size=20, progress=False)
+        ...     table.read_text().splitlines()
+        ['patient_id,series,label,mask', 'PHANTOM-0001,PHANTOM-0001/study-1,normal,masks/PHANTOM-0001_study-1.nii.gz']
     """
     if num_workers < 1:
         raise ValueError(f"num_workers: expected >= 1, got {num_workers}.")

@@ -69,6 +69,17 @@ def write_pet_series(
         FileExistsError: when ``folder`` is not a folder or not empty.
         ValueError: when ``patient_id`` is empty, bed length or frame duration are not positive, or a keyword of
             ``fields`` is not one of the DICOM dictionary.
+
+    Example:
+        >>> import tempfile
+        >>> from dataclasses import replace
+        >>> from monai_dd.data.phantoms import create_pet_phantom
+        >>> phantom = create_pet_phantom("mild", seed=1, voxel_size=20)
+        >>> with tempfile.TemporaryDirectory() as folder:
+        ...     files = write_pet_series(replace(phantom, suv=phantom.suv[..., 40:44]), f"{folder}/series", "P1")
+        ...     header = dcmread(files[0])
+        >>> len(files), header.PatientID, header.Units, header.DecayCorrection
+        (4, 'P1', 'BQML', 'START')
     """
     folder = Path(folder)
     if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):

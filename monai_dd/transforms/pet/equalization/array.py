@@ -34,6 +34,10 @@ def equalize_histogram(values: torch.Tensor, num_bins: int = 256) -> torch.Tenso
 
     Returns:
         float32 of the same shape in [0, 1]; all zero if all values are equal.
+
+    Example:
+        >>> equalize_histogram(torch.tensor([0.0, 0.0, 1.0, 2.0, 100.0]), num_bins=100)
+        tensor([0.0000, 0.0000, 0.1667, 0.5000, 1.0000])
     """
     values = values.to(torch.float64)
     low, high = values.min(), values.max()
@@ -62,6 +66,11 @@ class HistogramEqualization(Transform):
 
     Raises:
         ValueError: When ``num_bins`` is less than 2.
+
+    Example:
+        >>> HistogramEqualization()(torch.tensor([[[0.0, 0.0], [1.0, 100.0]]]))
+        metatensor([[[0.0000, 0.0000],
+                 [0.5000, 1.0000]]])
     """
 
     backend = [TransformBackends.TORCH]

@@ -60,6 +60,16 @@ class MaximumIntensityProjection(InvertibleTransform):
 
     Raises:
         ValueError: When ``axis`` is unknown, or ``angle`` is not finite or not 0 for ``"axial"``.
+
+    Example:
+        >>> volume = torch.zeros(1, 4, 3, 6)
+        >>> volume[0, 3, 1, 5] = 8.0  # at the patient's right and near the head
+        >>> projection = MaximumIntensityProjection("coronal")
+        >>> image = projection(volume)
+        >>> image.shape, image[0, 0, 0].item()
+        (torch.Size([1, 6, 4]), 8.0)
+        >>> projection.inverse(image).as_tensor().nonzero().tolist()
+        [[0, 3, 1, 5]]
     """
 
     backend = [TransformBackends.TORCH]

@@ -45,6 +45,16 @@ def maximum_intensity_projection(volume: torch.Tensor, geometry: ViewGeometry) -
 
     Raises:
         ValueError: ``volume`` contains NaN.
+
+    Example:
+        >>> from monai_dd.transforms.pet.projection import view_geometry
+        >>> volume = torch.zeros(1, 2, 3, 2)
+        >>> volume[0, 1, 2, 0] = 7.0
+        >>> image, voxel = maximum_intensity_projection(volume, view_geometry(np.eye(4), (2, 3, 2)))
+        >>> image.tolist()  # the patient's right is on the left, the head on top
+        [[[0.0, 0.0], [7.0, 0.0]]]
+        >>> voxel[0, 1, 0].item(), int(np.ravel_multi_index((1, 2, 0), (2, 3, 2)))
+        (10, 10)
     """
     channels = volume.shape[0]
     rows, width, ray_length = geometry.view_shape
@@ -88,6 +98,11 @@ def back_projection(pixels: torch.Tensor, voxel: torch.Tensor, shape: tuple[int,
 
     Raises:
         ValueError: the sizes of ``pixels`` and ``voxel`` do not match.
+
+    Example:
+        >>> voxel = torch.tensor([[[5, -1], [0, 0]]])  # no voxel for the second pixel, one for the last two
+        >>> back_projection(torch.tensor([[[0.5, 0.9], [0.25, 0.75]]]), voxel, shape=(1, 2, 3)).tolist()
+        [[[[0.75, 0.0, 0.0], [0.0, 0.0, 0.5]]]]
     """
     if pixels.ndim != 3 or pixels.shape[1:] != voxel.shape[1:] or voxel.shape[0] not in (1, pixels.shape[0]):
         raise ValueError(

@@ -71,6 +71,13 @@ def view_geometry(affine: np.ndarray, shape: Sequence[int], axis: str = "coronal
     Raises:
         ValueError: ``axis`` is unknown, ``angle`` is not finite or not 0 for ``"axial"``, ``affine`` is not 4x4, not
             finite or not invertible.
+
+    Example:
+        >>> view = view_geometry(np.diag([2.0, 2.0, 3.0, 1.0]), shape=(5, 4, 6))
+        >>> view.view_shape  # rows from head to feet, columns, and voxels along each ray
+        (6, 5, 4)
+        >>> view_geometry(np.diag([2.0, 2.0, 3.0, 1.0]), shape=(5, 4, 6), angle=45).is_exact
+        False
     """
     if axis not in AXES:
         raise ValueError(f"axis must be one of {', '.join(AXES)}, got {axis!r}.")
