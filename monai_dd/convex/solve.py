@@ -56,9 +56,9 @@ class ProgramSolution(NamedTuple):
             constant; each is returned with mean zero. Cells that hold less mass than the solver's tolerance (about
             1e-12) do not determine theirs.
         objective: value of the program at ``maps``, in nats.
-        status: Ipopt's own word, ``Solve_Succeeded`` when the maps are the optimum.
+        status: of Ipopt, ``Solve_Succeeded`` when the maps are the optimum.
         iterations: iterations of the solver.
-        seconds: wall time of the solver alone, without building, writing and reading the model.
+        seconds: elapsed time of the solver alone, without building, writing and reading the model.
     """
 
     maps: list[np.ndarray]

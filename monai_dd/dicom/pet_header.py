@@ -208,7 +208,7 @@ def build_pet_header(instances: Sequence[Mapping[str, Any]], files: Sequence[str
         ('BQML', 32400.0, [36090.0], None)
     """
     if not instances:
-        raise ValueError("instances: expected at least one instance of the series, got none.")
+        raise ValueError("instances: expected at least one instance of the series, got none")
     names = list(files) if files is not None else [f"instance {i + 1}" for i in range(len(instances))]
     readers = [_Instance(_unpack_nested(facts), name) for facts, name in zip(instances, names)]
 

@@ -199,10 +199,10 @@ def convert_to_suv(image: MetaTensor, decay_correction: str = "header") -> MetaT
     """
     meta = getattr(image, "meta", {})
     if meta.get(UNITS_KEY) == SUV_UNITS:
-        raise AlreadySUVError(f"image: expected activity or stored units, got {SUV_UNITS}.")
+        raise AlreadySUVError(f"image: expected activity or stored units, got {SUV_UNITS}")
     if not isinstance(meta.get(PET_HEADER_KEY), dict):
         raise MissingHeaderError(
-            f"image: expected meta['{PET_HEADER_KEY}'] as load_pet_series and PETSeriesReader set it, got none."
+            f"image: expected meta['{PET_HEADER_KEY}'] as load_pet_series and PETSeriesReader set it, got none"
         )
     factors, reference = suv_factors(meta[PET_HEADER_KEY], decay_correction)
     image = image if image.is_floating_point() else image.float()
@@ -213,7 +213,7 @@ def convert_to_suv(image: MetaTensor, decay_correction: str = "header") -> MetaT
         if moved or image.shape[-1] != len(factors):
             raise SliceOrderError(
                 f"image: expected the {len(factors)} slices in the order of the series, as each has its own factor, "
-                f"got a volume of {image.shape[-1]} slices {'that was moved' if moved else 'in its last dimension'}."
+                f"got a volume of {image.shape[-1]} slices {'that was moved' if moved else 'in its last dimension'}"
             )
         scale = torch.as_tensor(factors, dtype=image.dtype, device=image.device)
     converted = image * scale

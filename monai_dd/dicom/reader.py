@@ -64,5 +64,5 @@ class PETSeriesReader(ImageReader):
             PETSeriesError: a subclass for each reason, see ``monai_dd.dicom.errors``.
         """
         if len(img) != 1:
-            raise NotAFolderError(f"filename: expected one series folder, got {len(img)} paths.")
+            raise NotAFolderError(f"filename: expected one series folder, got {len(img)} paths")
         return read_pet_series(img[0])

@@ -67,9 +67,11 @@ def overlay_attention(
         ([191, 191, 191], [235, 219, 83])
     """
     if image.ndim != 2 or attention.ndim != 2:
-        raise ValueError(f"expected image and attention with two axes, got {image.shape} and {attention.shape}")
+        raise ValueError(
+            f"image, attention: expected two axes each, got the shapes {image.shape} and {attention.shape}"
+        )
     if not np.isfinite(attention).all() or attention.min() < 0:
-        raise ValueError("attention: expected finite, non-negative values")
+        raise ValueError("attention: expected finite, non-negative values, got others")
     gray = np.clip(np.nan_to_num(image.astype(np.float64)), 0, 1)
     gray = 1 - gray if invert else gray
     weight = resize_to(attention, image.shape)
@@ -89,7 +91,7 @@ def attention_figure(
     invert: bool = True,
     colormap: str = "viridis",
 ) -> Figure:
-    """Image beside its overlays, one panel for each map, with the mask's contour where there is one.
+    """Image next to its overlays, one panel for each map, with the mask's contour where there is one.
 
     Args:
         image: ``(H, W)``, values in 0 to 1.

@@ -34,7 +34,7 @@ def report_picture(
     colormap: str = "viridis",
     height: int = 900,
 ) -> np.ndarray:
-    """Draw a coronal projection beside its attention overlays, in the true proportions of the body.
+    """Draw a coronal projection next to its attention overlays, in the true proportions of the body.
 
     Args:
         image: ``(H, W)`` in 0 to 1 as the network saw it; rows from head to feet, columns from the patient's right.

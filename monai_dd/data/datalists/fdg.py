@@ -46,11 +46,11 @@ def _read_rows(dataset_dir: Path, labels_file: Path) -> list[dict[str, Any]]:
         label = (row["label"] or "").strip().lower()
         if label not in CLASSES and label not in map(str, range(len(CLASSES))):
             raise ValueError(
-                f"{labels_file.name}, line {line}: label expected one of {', '.join(CLASSES)}, got {label!r}"
+                f"{labels_file.name}, line {line}: label: expected one of {', '.join(CLASSES)}, got {label!r}"
             )
         for column in ("patient_id", "series"):
             if not (row[column] or "").strip():
-                raise ValueError(f"{labels_file.name}, line {line}: {column} expected a value, got none")
+                raise ValueError(f"{labels_file.name}, line {line}: {column}: expected a value, got none")
         item = {"patient_id": row["patient_id"].strip(), "image": row["series"].strip()}
         item["label"] = CLASSES.index(label) if label in CLASSES else int(label)
         if (row.get("mask") or "").strip():
@@ -88,7 +88,7 @@ def build_fdg_datalist(
         seed: of the split.
 
     Returns:
-        MONAI data list with the sections ``training`` and ``validation``; items hold ``image`` (series folder),
+        MONAI data list with the splits ``training`` and ``validation``; items hold ``image`` (series folder),
         ``label`` and, where given, ``mask``. Patient identifiers stay out of it.
 
     Raises:
@@ -134,7 +134,8 @@ def build_fdg_datalist(
             break
     if best is None:
         raise ValueError(
-            f"no patient-disjoint split into {folds} folds keeps every class in both parts, got {dict(patients)}"
+            f"labels: expected a split into {folds} folds with every class in both parts and no patient in both, "
+            f"got none for {dict(patients)}"
         )
     return {
         "labels": {str(i): name for i, name in enumerate(CLASSES)},

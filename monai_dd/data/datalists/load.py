@@ -74,8 +74,8 @@ def load_datalist(
     absent = sum(not (root / name).exists() for name in names)
     if absent:
         raise ValueError(
-            f"dataset_dir: {absent} of {len(names)} images and masks in the split {split!r} of {path.name} are "
-            f"not below the folder {root.name!r}"
+            f"dataset_dir: expected the {len(names)} images and masks of the split {split!r} of {path.name} below "
+            f"{root.name!r}, {absent} are not there"
         )
     absolute = [{k: _absolute(root, v) if k in PATHS else v for k, v in item.items()} for item in items]
     return [{**found, "case": _case(item)} for found, item in zip(absolute, items, strict=True)]

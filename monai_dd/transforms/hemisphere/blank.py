@@ -8,7 +8,7 @@
 # WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
 # See the License for the specific language governing permissions and
 # limitations under the License.
-"""A region blanked out: what is left of an image when its tumor cannot be seen."""
+"""A region masked out: what is left of an image when its tumor cannot be seen."""
 
 from __future__ import annotations
 

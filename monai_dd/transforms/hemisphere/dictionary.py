@@ -8,7 +8,7 @@
 # WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
 # See the License for the specific language governing permissions and
 # limitations under the License.
-"""Dictionary forms of the cut into halves and of the blanking of a region."""
+"""Dictionary forms of the cut into hemispheres and of the mirrored region."""
 
 from __future__ import annotations
 
@@ -37,9 +37,9 @@ __all__ = [
 class HemisphereWindowd(MapTransform):
     """Find the window of :py:class:`Hemisphere` in a slice that is not normalized yet, and note it for ``Hemisphered``.
 
-    Normalized intensities are negative in a part of the brain, normalization of a half that is cut already would carry
-    a bright tumor into the intensities of everything beside it: so the window comes first, then the normalization of
-    the whole slice, then the cut. An item that has a window keeps it.
+    Normalized intensities are negative in a part of the brain, and normalization of a hemisphere that is cut already
+    would carry a bright tumor into the intensities of everything else: so the window comes first, then the
+    normalization of the whole slice, then the cut. An item that has a window keeps it.
 
     Args:
         keys: keys of the slices ``(C, H, W)``; the first one that the item has is looked at.

@@ -105,7 +105,7 @@ def hemisphere_windows(
     mode         windows                                                                          needs mask
     ============ ================================================================================ ==========
     ``boundary`` left and right of the tumor's edge next to the middle of the slice (Ron et al.   yes
-                 2022, section 4.2): one window holds the whole tumor, the other none of it
+                 2022, Section 4.2): one window holds the whole tumor, the other none of it
     ``midline``  left and right of the brain's own plane of symmetry, ``midline_column``          no
     ``matched``  as ``boundary``, but equally many columns from the outer edges of the brain, so  yes
                  that the width of a window does not tell what is in it; a tumor that crosses the
@@ -187,11 +187,11 @@ def _mirror_overlap(image: np.ndarray) -> np.ndarray:
 def _tumor_edge(mode: str, mask: NdarrayOrTensor | None, size: tuple[int, ...]) -> int:
     """The tumor's edge next to the middle of the slice, as a boundary between columns."""
     if mask is None:
-        raise ValueError(f"mask: mode {mode} cuts at the tumor's edge and needs the mask of the tumor, got none")
+        raise ValueError(f"mask: expected the mask of the tumor for mode {mode}, which cuts at its edge, got none")
     tumor = np.asarray(convert_to_numpy(mask)) > 0
     if tumor.shape not in (size, (1, *size)):
         raise ValueError(f"mask: expected the shape {size} or {(1, *size)} of the slice, got {tumor.shape}")
     columns = np.nonzero(tumor)[-1]
     if columns.size == 0:
-        raise ValueError(f"mask: mode {mode} cuts at the tumor's edge, got a mask without tumor")
+        raise ValueError(f"mask: expected a tumor for mode {mode}, which cuts at its edge, got a mask without one")
     return int(columns.max()) + 1 if columns.mean() < size[1] / 2 else int(columns.min())

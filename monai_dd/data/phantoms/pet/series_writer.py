@@ -83,11 +83,11 @@ def write_pet_series(
     """
     folder = Path(folder)
     if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
-        raise FileExistsError(f"folder: expected a new or empty folder, {folder} exists.")
+        raise FileExistsError(f"folder: expected a new or empty folder, got {folder}, which exists")
     if not patient_id:
-        raise ValueError("patient_id: expected text, got an empty string.")
+        raise ValueError("patient_id: expected text, got an empty string")
     if bed_length <= 0 or frame_duration <= 0:
-        raise ValueError(f"bed_length and frame_duration: expected > 0, got {bed_length} mm and {frame_duration} s.")
+        raise ValueError(f"bed_length and frame_duration: expected > 0, got {bed_length} mm and {frame_duration} s")
     header = build_series_header(phantom, patient_id, start, uid_seed, fields)
     dx, dy, dz = phantom.voxel_size
     count = phantom.suv.shape[2]

@@ -77,7 +77,7 @@ class HistogramEqualization(Transform):
 
     def __init__(self, num_bins: int = 256) -> None:
         if num_bins < 2:
-            raise ValueError(f"num_bins must be at least 2, got {num_bins}.")
+            raise ValueError(f"num_bins: expected 2 or more, got {num_bins}")
         self.num_bins = num_bins
 
     def __call__(self, img: NdarrayOrTensor) -> NdarrayOrTensor:
@@ -94,9 +94,9 @@ class HistogramEqualization(Transform):
         """
         img = convert_to_tensor(img, track_meta=get_track_meta())
         if img.ndim < 2 or img.numel() == 0:
-            raise ValueError(f"img must be channel-first and not empty, got shape {tuple(img.shape)}.")
+            raise ValueError(f"img: expected (C, *spatial), not empty, got the shape {tuple(img.shape)}")
         values = convert_to_tensor(img, track_meta=False)
         if not torch.isfinite(values).all():
-            raise ValueError("img must be finite, got NaN or infinite values.")
+            raise ValueError("img: expected finite numbers, got NaN or infinite values")
         equalized = torch.stack([equalize_histogram(channel, self.num_bins) for channel in values])
         return convert_to_dst_type(equalized, img, dtype=torch.float32)[0]

@@ -41,7 +41,7 @@ def maximum_intensity_projection(volume: torch.Tensor, geometry: ViewGeometry) -
 
     Returns:
         the image ``(C, H, W)``, floating point (float32 for integer volumes), and the flat index into ``X * Y * Z`` of
-        the voxel behind each pixel, ``(C, H, W)`` int32, -1 where the ray misses the volume.
+        the voxel that each pixel came from, ``(C, H, W)`` int32, -1 where the ray misses the volume.
 
     Raises:
         ValueError: ``volume`` contains NaN.
@@ -79,7 +79,7 @@ def maximum_intensity_projection(volume: torch.Tensor, geometry: ViewGeometry) -
         image[:, :, missed] = volume.amin(dim=(1, 2, 3))[:, None, None].to(dtype)
         voxel[:, :, missed] = -1
     if torch.isnan(image).any():  # a NaN is the maximum of its ray
-        raise ValueError("volume must not contain NaN, got NaN voxels.")
+        raise ValueError("volume: expected numbers, got NaN voxels")
     return image, voxel
 
 
@@ -106,8 +106,8 @@ def back_projection(pixels: torch.Tensor, voxel: torch.Tensor, shape: tuple[int,
     """
     if pixels.ndim != 3 or pixels.shape[1:] != voxel.shape[1:] or voxel.shape[0] not in (1, pixels.shape[0]):
         raise ValueError(
-            f"map must have the shape (channels, {voxel.shape[1]}, {voxel.shape[2]}) of the projection"
-            f"{'' if voxel.shape[0] == 1 else f' and its {voxel.shape[0]} channels'}, got {tuple(pixels.shape)}."
+            f"map: expected the shape (channels, {voxel.shape[1]}, {voxel.shape[2]}) of the projection"
+            f"{'' if voxel.shape[0] == 1 else f' and its {voxel.shape[0]} channels'}, got {tuple(pixels.shape)}"
         )
     volume = pixels.new_zeros((pixels.shape[0], int(np.prod(shape))))
     index = voxel.to(device=pixels.device, dtype=torch.int64).expand(pixels.shape)

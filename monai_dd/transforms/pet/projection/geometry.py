@@ -80,14 +80,14 @@ def view_geometry(affine: np.ndarray, shape: Sequence[int], axis: str = "coronal
         False
     """
     if axis not in AXES:
-        raise ValueError(f"axis must be one of {', '.join(AXES)}, got {axis!r}.")
+        raise ValueError(f"axis: expected one of {', '.join(AXES)}, got {axis!r}")
     if not math.isfinite(angle):
-        raise ValueError(f"angle must be a finite number of degrees, got {angle}.")
+        raise ValueError(f"angle: expected a finite number of degrees, got {angle}")
     if axis == "axial" and angle != 0:
-        raise ValueError(f"angle must be 0 for axis 'axial', whose rays are the body axis itself, got {angle}.")
+        raise ValueError(f"angle: expected 0 for axis 'axial', whose rays are the body axis itself, got {angle}")
     affine = np.asarray(affine, dtype=np.float64)
     if affine.shape != (4, 4) or not np.isfinite(affine).all() or np.linalg.det(affine) == 0:
-        raise ValueError(f"affine must be a finite and invertible 4x4 matrix, got {affine.tolist()}.")
+        raise ValueError(f"affine: expected a finite and invertible 4x4 matrix, got {affine.tolist()}")
 
     quarter_turns = 0 if axis == "axial" else round(angle / 90)
     first = AXES.index(axis)
