@@ -88,7 +88,9 @@ class BundlePredictor(Transform):
         except TypeError as error:
             raise BundleError(f"{name}: expected a state_dict of tensors, got {error}") from error
         try:
-            check_state_fits(self.network.state_dict(), state, f"{name}: weights of another network")
+            check_state_fits(
+                self.network.state_dict(), state, f"{name}: expected the weights of its network, got those of another"
+            )
         except ValueError as error:
             raise BundleError(str(error)) from None
         self.network.load_state_dict(state)

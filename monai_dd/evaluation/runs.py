@@ -155,7 +155,9 @@ def _bundle_run(root: Path, names: Sequence[str], flags: Sequence[str], models: 
     for file in (done, begun):
         if file.is_file() and file.read_text(encoding="utf-8") != command:
             where = os.path.relpath(folder)
-            raise ValueError(f"{where} was made by another command, see its {file.name}; choose another output_dir")
+            raise ValueError(
+                f"output_dir: expected results of this command or none in {where}, got others, see its {file.name}"
+            )
     if done.is_file():
         return
     folder.mkdir(parents=True, exist_ok=True)

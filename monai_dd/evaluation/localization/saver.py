@@ -114,7 +114,8 @@ class LocalizationSaver:
             found = {(run.variant, run.seed) for run in read_localization([self.path])}
             if found != {(self.variant, self.seed)}:
                 raise ValueError(
-                    f"output_dir: {self.path.parent.name!r} has results of another variant or seed; choose another one"
+                    f"output_dir: expected results of {self.variant!r} and seed {self.seed} or none in "
+                    f"{self.path.parent.name!r}, got those of another variant or seed"
                 )
         self.explainers = dict(self.make_explainers())
         self.metrics = {method: self.make_metric() for method in self.explainers}
