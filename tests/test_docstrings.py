@@ -18,7 +18,6 @@ import inspect
 import io
 import tempfile
 import unittest
-from pathlib import Path
 from unittest import mock
 
 import torch
@@ -54,11 +53,11 @@ LATER = (
     "monai_dd.handlers.WeightsLoader",
 )
 
-MODULES = [".".join(path.relative_to(ROOT).with_suffix("").parts) for path in sorted((ROOT / "monai_dd").rglob("*.py"))]
 
-
-def _has_example(module: str) -> bool:
-    return ">>>" in Path(ROOT, *module.split(".")).with_suffix(".py").read_text(encoding="utf-8")
+def _modules_with_examples() -> list[str]:
+    """Return the names of all modules, private ones too, whose text has an example."""
+    paths = [p for p in sorted((ROOT / "monai_dd").rglob("*.py")) if ">>>" in p.read_text(encoding="utf-8")]
+    return [".".join(p.relative_to(ROOT).with_suffix("").parts).removesuffix(".__init__") for p in paths]
 
 
 def _public() -> list[tuple[str, object]]:
@@ -83,7 +82,7 @@ class TestPublicNamesHaveExamples(unittest.TestCase):
 
 
 class TestExamples(unittest.TestCase):
-    @parameterized.expand([(module,) for module in MODULES if _has_example(module)])
+    @parameterized.expand([(name,) for name in _modules_with_examples()])
     def test_runs(self, name):
         module = importlib.import_module(name)
         tests = [test for test in doctest.DocTestFinder().find(module, name) if test.examples]
