@@ -82,7 +82,8 @@ class BundlePredictor(Transform):
     def _load(self, weights: Path) -> None:
         try:
             state = drop_left_out(self.network, read_state_dict(weights, self.device))
-            check_state_fits(self.network.state_dict(), state, f"{short_name(weights)}: weights of another network")
+            expected = "expected the weights of its network, got those of another"
+            check_state_fits(self.network.state_dict(), state, f"{short_name(weights)}: {expected}")
         except ValueError as error:
             raise BundleError(str(error)) from None
         self.network.load_state_dict(state)

@@ -41,7 +41,7 @@ def write_output(output: str | Path, write: Callable[[Path], object]) -> None:
 
     Raises:
         ValueError: as :func:`check_output`.
-        OSError: when the file cannot be written; nothing is left behind.
+        OSError: when the file cannot be written; no part of it is left.
     """
     path = check_output(output)
     temporary = path.with_name(f".{path.stem}.tmp{path.suffix}")

@@ -87,6 +87,11 @@ def build_program(tau: Sequence[Any], weights: Sequence[float] | None = None) ->
     Raises:
         ImportError: Pyomo is not installed.
         ValueError: fewer than two grids, grids that do not nest or are no distributions, weights that are not positive.
+
+    Example:
+        >>> model = build_program([np.full((2, 2), 0.25), np.full((1, 2), 0.5)])
+        >>> len(model.mu), len(model.marginal), model.mu[1, 0, 1].value
+        (6, 2, 0.5)
     """
     pyo = require("pyomo.environ")
     grids, numbers = _check(tau, weights)

@@ -56,9 +56,9 @@ class ProgramSolution(NamedTuple):
             constant; each is returned with mean zero. Cells that hold less mass than the solver's tolerance (about
             1e-12) do not determine theirs.
         objective: value of the program at ``maps``, in nats.
-        status: Ipopt's own word, ``Solve_Succeeded`` when the maps are the optimum.
+        status: of Ipopt, ``Solve_Succeeded`` when the maps are the optimum.
         iterations: iterations of the solver.
-        seconds: wall time of the solver alone, without building, writing and reading the model.
+        seconds: elapsed time of the solver alone, without building, writing and reading the model.
     """
 
     maps: list[np.ndarray]
@@ -122,6 +122,15 @@ def solve_program(
         ImportError: Pyomo or CasADi is not installed.
         RuntimeError: CasADi comes without Ipopt.
         ValueError: as for :func:`build_program`.
+
+    Example:
+        >>> solution = solve_program([torch.tensor([[0.0, 1.0]]), torch.tensor([[2.0]])])
+        >>> solution.status
+        'Solve_Succeeded'
+        >>> solution.maps[0].round(3), solution.maps[1].round(3)
+        (array([[0.269, 0.731]]), array([[1.]]))
+        >>> abs(solution.objective) < 1e-6
+        True
     """
     grids = [torch.as_tensor(phi).detach().cpu().double() for phi in potentials]
     model = build_program([spatial_log_softmax(phi[None, None]).exp()[0, 0].numpy() for phi in grids], weights)
@@ -155,6 +164,11 @@ def solve_programs(
 
     Raises:
         ValueError: levels of different batch sizes or with more than one channel, and as for :func:`build_program`.
+
+    Example:
+        >>> fine, coarse = torch.zeros(2, 1, 2, 2), torch.tensor([[[[0.0, 0.0]]], [[[0.0, 2.0]]]])
+        >>> [solution.maps[1].round(3).tolist() for solution in solve_programs([fine, coarse])]
+        [[[0.5, 0.5]], [[0.269, 0.731]]]
     """
     sizes = [tuple(phi.shape[:2]) for phi in potentials]
     if any(size != (sizes[0][0], 1) for size in sizes):

@@ -71,13 +71,13 @@ def describe_tag(keyword: str) -> str:
         return f"{keyword} {_PRIVATE_TAGS[keyword]}"
     number = tag_for_keyword(keyword)
     if number is None:
-        raise KeyError(f"keyword: expected a DICOM keyword, got {keyword!r}.")
+        raise KeyError(f"keyword: expected a DICOM keyword, got {keyword!r}")
     tag = Tag(number)
     return f"{keyword} ({tag.group:04X},{tag.element:04X})"
 
 
 class SUVWarning(UserWarning):
-    """The SUV could be computed, but the header leaves room for a notably different value."""
+    """The SUV could be computed, but the header also allows a notably different value."""
 
 
 class PETSeriesError(ValueError):
@@ -87,7 +87,7 @@ class PETSeriesError(ValueError):
     def of_tag(cls, keyword: str, *, file: str, expected: str, got: object) -> PETSeriesError:
         """The error in one line: which tag, in which file, what was expected and what came."""
         shown = "nothing" if got is None or got == "" else got
-        return cls(f"{describe_tag(keyword)} in {file}: expected {expected}, got {shown}.")
+        return cls(f"{describe_tag(keyword)} in {file}: expected {expected}, got {shown}")
 
 
 class PathMissingError(PETSeriesError):

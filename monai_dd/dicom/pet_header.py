@@ -200,9 +200,15 @@ def build_pet_header(instances: Sequence[Mapping[str, Any]], files: Sequence[str
         ValueError: no instance.
         InvalidValueError: a number, date or time cannot be read.
         InconsistentHeaderError: a value of the series differs between instances.
+
+    Example:
+        >>> times = {"SeriesDate": "20200101", "SeriesTime": "100000", "RadiopharmaceuticalStartTime": "090000"}
+        >>> header = build_pet_header([times | {"Units": "BQML", "AcquisitionTime": "100130"}])
+        >>> header["units"], header["injection_time"], header["acquisition_time"], header["dose"]
+        ('BQML', 32400.0, [36090.0], None)
     """
     if not instances:
-        raise ValueError("instances: expected at least one instance of the series, got none.")
+        raise ValueError("instances: expected at least one instance of the series, got none")
     names = list(files) if files is not None else [f"instance {i + 1}" for i in range(len(instances))]
     readers = [_Instance(_unpack_nested(facts), name) for facts, name in zip(instances, names)]
 

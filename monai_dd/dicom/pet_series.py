@@ -156,6 +156,17 @@ def load_pet_series(folder: str | os.PathLike) -> MetaTensor:
 
     Raises:
         PETSeriesError: a subclass for each reason, see ``monai_dd.dicom.errors``.
+
+    Example:
+        >>> import tempfile
+        >>> from dataclasses import replace
+        >>> from monai_dd.data.phantoms import create_pet_phantom, write_pet_series
+        >>> phantom = create_pet_phantom("mild", seed=1, voxel_size=20)
+        >>> with tempfile.TemporaryDirectory() as folder:
+        ...     _ = write_pet_series(replace(phantom, suv=phantom.suv[..., 40:44]), f"{folder}/series", "P1")
+        ...     volume = load_pet_series(f"{folder}/series")
+        >>> volume.shape, volume.meta["units"], volume.affine.diagonal().tolist()
+        (torch.Size([35, 20, 4]), 'BQML', [-20.0, -20.0, -20.0, 1.0])
     """
     volume, meta = read_pet_series(folder)
     return MetaTensor.ensure_torch_and_prune_meta(volume, meta)
@@ -178,13 +189,20 @@ def convert_to_suv(image: MetaTensor, decay_correction: str = "header") -> MetaT
         MissingHeaderError: the image has no ``meta["pet_header"]``.
         SliceOrderError: the factor differs between slices, and the image is not in the order of the series any more.
         PETSeriesError: other subclasses, from ``suv_factors``.
+
+    Example:
+        >>> one_slice = {"Units": "BQML", "PatientWeight": 70, "RadionuclideTotalDose": 350e6}
+        >>> one_slice |= {"DecayCorrection": "ADMIN", "CorrectedImage": ["ATTN"]}
+        >>> volume = convert_to_suv(MetaTensor([[[10000.0]]], meta={"pet_header": build_pet_header([one_slice])}))
+        >>> volume.item(), volume.meta["units"], volume.meta["suv_reference_time"]
+        (2.0, 'SUVbw', 'administration')
     """
     meta = getattr(image, "meta", {})
     if meta.get(UNITS_KEY) == SUV_UNITS:
-        raise AlreadySUVError(f"image: expected activity or stored units, got {SUV_UNITS}.")
+        raise AlreadySUVError(f"image: expected activity or stored units, got {SUV_UNITS}")
     if not isinstance(meta.get(PET_HEADER_KEY), dict):
         raise MissingHeaderError(
-            f"image: expected meta['{PET_HEADER_KEY}'] as load_pet_series and PETSeriesReader set it, got none."
+            f"image: expected meta['{PET_HEADER_KEY}'] as load_pet_series and PETSeriesReader set it, got none"
         )
     factors, reference = suv_factors(meta[PET_HEADER_KEY], decay_correction)
     image = image if image.is_floating_point() else image.float()
@@ -195,7 +213,7 @@ def convert_to_suv(image: MetaTensor, decay_correction: str = "header") -> MetaT
         if moved or image.shape[-1] != len(factors):
             raise SliceOrderError(
                 f"image: expected the {len(factors)} slices in the order of the series, as each has its own factor, "
-                f"got a volume of {image.shape[-1]} slices {'that was moved' if moved else 'in its last dimension'}."
+                f"got a volume of {image.shape[-1]} slices {'that was moved' if moved else 'in its last dimension'}"
             )
         scale = torch.as_tensor(factors, dtype=image.dtype, device=image.device)
     converted = image * scale
@@ -218,5 +236,17 @@ def load_pet_suv(folder: str | os.PathLike, decay_correction: str = "header") ->
 
     Raises:
         PETSeriesError: a subclass for each reason, see ``monai_dd.dicom.errors``.
+
+    Example:
+        >>> import tempfile
+        >>> from dataclasses import replace
+        >>> from monai_dd.data.phantoms import create_pet_phantom, write_pet_series
+        >>> phantom = create_pet_phantom("mild", seed=1, voxel_size=20)
+        >>> phantom = replace(phantom, suv=phantom.suv[..., 40:44])  # four slices
+        >>> with tempfile.TemporaryDirectory() as folder:
+        ...     _ = write_pet_series(phantom, f"{folder}/series", "P1")
+        ...     volume = load_pet_suv(f"{folder}/series")
+        >>> volume.meta["units"], abs(float(volume.max()) - float(phantom.suv.max())) < 0.01
+        ('SUVbw', True)
     """
     return convert_to_suv(load_pet_series(folder), decay_correction)

@@ -34,10 +34,17 @@ class PETSeriesReader(ImageReader):
     ``LoadImage`` tries its other readers when ``read`` fails, and they would load a refused series without a word.
     Therefore ``read`` only takes note of the folder, and ``get_data`` reads it: errors reach the caller.
 
-    Example::
-
-        LoadImaged(keys="image", reader=PETSeriesReader(), ensure_channel_first=True)
-        LoadImaged(keys="image", reader="monai_dd.dicom.PETSeriesReader", ensure_channel_first=True)
+    Example:
+        >>> import tempfile
+        >>> from monai.transforms import LoadImage
+        >>> from dataclasses import replace
+        >>> from monai_dd.data.phantoms import create_pet_phantom, write_pet_series
+        >>> phantom = create_pet_phantom("mild", seed=1, voxel_size=20)
+        >>> load = LoadImage(reader="monai_dd.dicom.PETSeriesReader", ensure_channel_first=True)
+        >>> with tempfile.TemporaryDirectory() as folder:
+        ...     _ = write_pet_series(replace(phantom, suv=phantom.suv[..., 40:44]), f"{folder}/series", "P1")
+        ...     load(f"{folder}/series").shape
+        torch.Size([1, 35, 20, 4])
     """
 
     def verify_suffix(self, filename: Sequence[str | os.PathLike] | str | os.PathLike) -> bool:
@@ -57,5 +64,5 @@ class PETSeriesReader(ImageReader):
             PETSeriesError: a subclass for each reason, see ``monai_dd.dicom.errors``.
         """
         if len(img) != 1:
-            raise NotAFolderError(f"filename: expected one series folder, got {len(img)} paths.")
+            raise NotAFolderError(f"filename: expected one series folder, got {len(img)} paths")
         return read_pet_series(img[0])

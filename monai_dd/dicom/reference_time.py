@@ -82,7 +82,7 @@ def _warn_if_ambiguous(chosen: DecayReference, candidates: Mapping[ReferenceTime
     if spread > TOLERANCE:
         notes.append(f"{chosen.branch} itself varies by {100 * spread:.1f} % between slices")
     if notes:
-        text = f"DecayCorrection START: reference time taken from {chosen.branch}, but {'; '.join(notes)}."
+        text = f"DecayCorrection START: reference time taken from {chosen.branch}, but {'; '.join(notes)}"
         warnings.warn(text, SUVWarning, stacklevel=4)
 
 

@@ -80,7 +80,7 @@ def read_dicom(path: Path, **kwargs) -> FileDataset:
             implicit = dataset.original_encoding[0]
             dataset.file_meta.TransferSyntaxUID = ImplicitVRLittleEndian if implicit else ExplicitVRLittleEndian
     except Exception as error:  # pydicom raises many kinds on broken files, whose texts may show header values
-        raise CorruptFileError(f"{path.name}: expected a readable DICOM file, got {type(error).__name__}.") from None
+        raise CorruptFileError(f"{path.name}: expected a readable DICOM file, got {type(error).__name__}") from None
     return dataset
 
 
@@ -89,31 +89,31 @@ def read_slice_headers(folder: str | os.PathLike) -> list[SliceHeader]:
     The headers of all DICOM files directly inside a folder, by file name.
 
     Other files (text, JSON, a DICOMDIR) and sub-folders are passed over. A file that is called ``.dcm`` but does not
-    start as DICOM is refused where it lies beside DICOM files, as a slice would be missing silently.
+    start as DICOM is refused where it lies next to DICOM files, as a slice would be missing silently.
 
     Raises:
         PathMissingError, NotAFolderError, EmptyFolderError, NoDICOMFileError, CorruptFileError.
     """
     root = Path(folder)
     if not root.exists():
-        raise PathMissingError(f"folder: expected a folder of a DICOM PET series, got a missing path {root.name!r}.")
+        raise PathMissingError(f"folder: expected a folder of a DICOM PET series, got a missing path {root.name!r}")
     if not root.is_dir():
-        raise NotAFolderError(f"folder: expected a folder of a DICOM PET series, got the file {root.name!r}.")
+        raise NotAFolderError(f"folder: expected a folder of a DICOM PET series, got the file {root.name!r}")
     entries = sorted(root.iterdir())
     paths = [path for path in entries if path.is_file()]
     if not paths:
         got = f"{len(entries)} sub-folders and no file" if entries else "an empty folder"
-        raise EmptyFolderError(f"folder: expected the files of a DICOM PET series, got {got}.")
+        raise EmptyFolderError(f"folder: expected the files of a DICOM PET series, got {got}")
     dicom = [path for path in paths if is_dicom_file(path)]
     if not dicom:
-        raise NoDICOMFileError(f"folder: expected the files of a DICOM PET series, got {len(paths)} files of no DICOM.")
+        raise NoDICOMFileError(f"folder: expected the files of a DICOM PET series, got {len(paths)} files of no DICOM")
     for path in sorted(set(paths) - set(dicom)):
         if path.suffix.lower() == ".dcm" and not path.name.startswith("."):
-            raise CorruptFileError(f"{path.name}: expected a DICOM file, got {path.stat().st_size} bytes of no DICOM.")
+            raise CorruptFileError(f"{path.name}: expected a DICOM file, got {path.stat().st_size} bytes of no DICOM")
     headers = [SliceHeader(path, read_dicom(path, defer_size=_DEFER)) for path in dicom]
     images = [each for each in headers if _sop_class(each) != MediaStorageDirectoryStorage]
     if not images:
-        raise NoDICOMFileError("folder: expected the files of a DICOM PET series, got a DICOMDIR only.")
+        raise NoDICOMFileError("folder: expected the files of a DICOM PET series, got a DICOMDIR only")
     return images
 
 

@@ -119,7 +119,7 @@ def stack_slices(headers: Sequence[SliceHeader]) -> SliceStack:
         SliceSpacingError: slices not evenly spaced.
     """
     if len(headers) < 2:
-        raise SingleSliceError(f"{headers[0].file}: expected a series of at least 2 slices, got 1.")
+        raise SingleSliceError(f"{headers[0].file}: expected a series of at least 2 slices, got 1")
     slices = list(headers)
     rows, columns = _same_size(slices, "Rows"), _same_size(slices, "Columns")
     spacing = _same_for_all(slices, "PixelSpacing", 2, tolerance=1e-3)

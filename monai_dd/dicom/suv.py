@@ -99,7 +99,7 @@ def _stored_suv_factor(header: Mapping[str, Any]) -> float:
     mass = mass_for_sex(suv_type, weight, _height(header), sex)
     if mass <= 0:
         message = f"{describe_tag('PatientSize')} in {file}: expected a height for which the mass of SUV Type"
-        raise BodySizeError(f"{message} {suv_type} is above 0, got {mass:.1f} kg.")
+        raise BodySizeError(f"{message} {suv_type} is above 0, got {mass:.1f} kg")
     return weight / mass
 
 
@@ -110,13 +110,13 @@ def _check_decay_time(header: Mapping[str, Any], elapsed: np.ndarray, half_life:
     )
     if shortest < 0:
         got = f"{-shortest:.0f} s after it"
-        raise NegativeDecayTimeError(f"{tag} in {file}: expected an injection before the scan, got one {got}.")
+        raise NegativeDecayTimeError(f"{tag} in {file}: expected an injection before the scan, got one {got}")
     half_lives = longest / half_life
     if half_lives > MAX_HALF_LIVES:
         expected = f"a scan within {MAX_HALF_LIVES:.0f} half-lives of the injection"
-        raise DecayTimeError(f"{tag} in {file}: expected {expected}, got one after {half_lives:.0f}.")
+        raise DecayTimeError(f"{tag} in {file}: expected {expected}, got one after {half_lives:.0f}")
     if half_lives > SUSPECT_HALF_LIVES:
-        warnings.warn(f"{tag}: the scan starts {half_lives:.1f} half-lives after it.", SUVWarning, stacklevel=4)
+        warnings.warn(f"{tag}: the scan starts {half_lives:.1f} half-lives after it", SUVWarning, stacklevel=4)
 
 
 def _activity_factors(header: Mapping[str, Any]) -> SUVFactors:
@@ -173,9 +173,16 @@ def suv_factors(header: Mapping[str, Any], decay_correction: str = "header") -> 
 
     Warns:
         SUVWarning: alternative reference times differ by more than 1 % in SUV, or the scan is suspiciously late.
+
+    Example:
+        >>> from monai_dd.dicom import build_pet_header
+        >>> one_slice = {"Units": "BQML", "PatientWeight": 70, "RadionuclideTotalDose": 350e6}
+        >>> one_slice |= {"DecayCorrection": "ADMIN", "CorrectedImage": ["ATTN"]}
+        >>> suv_factors(build_pet_header([one_slice, one_slice]))
+        SUVFactors(values=array([0.0002, 0.0002]), reference=administration)
     """
     if decay_correction not in ("header", "none"):
-        raise ValueError(f"decay_correction: expected 'header' or 'none', got {decay_correction!r}.")
+        raise ValueError(f"decay_correction: expected 'header' or 'none', got {decay_correction!r}")
     file, units, count = header["files"][0], header["units"], len(header["files"])
     if units not in ("BQML", "CNTS", "GML", "CM2ML"):
         raise UnitsError.of_tag("Units", file=file, expected="BQML, CNTS, GML or CM2ML", got=units)

@@ -112,13 +112,24 @@ def run_variants(
     Raises:
         ValueError: for configurations or weights that are not there, results of another command, or when a run fails;
             the message names its log.
+
+    Example:
+        >>> specs = [RunSpec("variant_baseline"), RunSpec("variant_exact")]
+        >>> bundle = "bundles/fdg_pet_biodistribution_classification"
+        >>> run_variants(bundle, specs, seeds=(0, 1, 2), output_dir="runs")  # doctest: +SKIP
+        PosixPath('.../runs/validation_runs.csv')
+        >>> run_variants("no_bundle", specs, seeds=(0, 1, 2), output_dir="runs", evaluate=())
+        Traceback (most recent call last):
+        ValueError: variants, overlays: expected configurations of the bundle 'no_bundle', got unknown
+        ones: train, variant_baseline, variant_exact
     """
     root, out = Path(bundle_root).resolve(), Path(output_dir).resolve()
     names = {"train", *evaluate, *overlays, *(name for spec in specs for name in (spec.variant, *spec.extra))}
     absent = sorted(name for name in names if not (root / "configs" / f"{name}.json").is_file())
     if absent:
         raise ValueError(
-            f"variants, overlays: expected configurations of the bundle {root.name!r}, {absent} are not there"
+            f"variants, overlays: expected configurations of the bundle {root.name!r}, got unknown ones: "
+            f"{', '.join(absent)}"
         )
     steps = [(seed, spec) for seed in seeds for spec in specs]
     for seed, spec in tqdm(steps, desc="runs", unit="run", disable=not progress):
@@ -144,7 +155,9 @@ def _bundle_run(root: Path, names: Sequence[str], flags: Sequence[str], models: 
     for file in (done, begun):
         if file.is_file() and file.read_text(encoding="utf-8") != command:
             where = os.path.relpath(folder)
-            raise ValueError(f"{where} was made by another command, see its {file.name}; choose another output_dir")
+            raise ValueError(
+                f"output_dir: expected results of this command or none in {where}, got others, see its {file.name}"
+            )
     if done.is_file():
         return
     folder.mkdir(parents=True, exist_ok=True)

@@ -55,13 +55,13 @@ class AttentionFigureSaver:
 
     Example:
         >>> import tempfile
-        >>> item = {"image": torch.rand(1, 16, 8), "attention_fine": torch.rand(1, 4, 2)}
+        >>> engine = Engine(lambda engine, batch: batch)
+        >>> item = {"image": torch.rand(1, 8, 8), "attention_fine": torch.rand(1, 4, 4), "label": 1}
         >>> with tempfile.TemporaryDirectory() as folder:
-        ...     evaluator = Engine(lambda engine, batch: [item])
-        ...     AttentionFigureSaver(folder, map_keys=["attention_fine"]).attach(evaluator)
-        ...     state = evaluator.run([0])
-        ...     [file.suffix for file in Path(folder).iterdir()]
-        ['.png']
+        ...     AttentionFigureSaver(folder).attach(engine)
+        ...     _ = engine.run([[item]])
+        ...     [file.name for file in Path(folder).iterdir()]
+        ['case_0000.png']
     """
 
     def __init__(

@@ -38,6 +38,10 @@ class BoxMask(Transform):
 
     Raises:
         ValueError: for a number of classes or a size below 1.
+
+    Example:
+        >>> BoxMask(num_classes=2, spatial_size=(2, 4))([[1, 0.0, 0.25, 0.5, 0.75]]).tolist()
+        [[[0, 0, 0, 0], [0, 0, 0, 0]], [[0, 1, 1, 0], [0, 0, 0, 0]]]
     """
 
     backend = [TransformBackends.TORCH]
@@ -92,6 +96,11 @@ class BoxMaskd(MapTransform):
         num_classes: number of channels K.
         spatial_size: height and width ``(H, W)`` of the mask, or one number for both.
         allow_missing_keys: do not raise when a key is missing.
+
+    Example:
+        >>> item = {"boxes": [[1, 0.0, 0.25, 0.5, 0.75]]}
+        >>> BoxMaskd("boxes", num_classes=2, spatial_size=(2, 4))(item)["boxes"][1].tolist()
+        [[0, 1, 1, 0], [0, 0, 0, 0]]
     """
 
     backend = BoxMask.backend

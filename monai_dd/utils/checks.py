@@ -26,7 +26,12 @@ def check_finite(argument: str, values: torch.Tensor) -> None:
     """Check that a tensor holds no NaN and nothing infinite.
 
     Raises:
-        ValueError: naming the argument and how many values are neither.
+        ValueError: naming the argument and how many values are NaN or infinite.
+
+    Example:
+        >>> check_finite("image", torch.tensor([1.0, torch.nan]))
+        Traceback (most recent call last):
+        ValueError: image: expected finite numbers, got 1 NaN or infinite
     """
     finite = values.isfinite()
     if not bool(finite.all()):
@@ -43,6 +48,13 @@ def check_option(argument: str, value: T, options: Iterable) -> T:
 
     Raises:
         ValueError: naming the argument, the options and what came.
+
+    Example:
+        >>> check_option("side", "image_left", ("image_left", "image_right"))
+        'image_left'
+        >>> check_option("side", "top", ("image_left", "image_right"))
+        Traceback (most recent call last):
+        ValueError: side: expected one of ['image_left', 'image_right'], got 'top'
     """
     allowed = [getattr(option, "value", option) for option in options]
     if value not in allowed:

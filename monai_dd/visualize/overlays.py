@@ -58,11 +58,20 @@ def overlay_attention(
 
     Raises:
         ValueError: for arrays that are not 2D, negative or not finite attention, or an unknown color map.
+
+    Example:
+        >>> picture = overlay_attention(np.full((4, 6), 0.25), np.array([[0.0, 1.0]]))
+        >>> picture.shape, picture.dtype
+        ((4, 6, 3), dtype('uint8'))
+        >>> picture[0, 0].tolist(), picture[0, 5].tolist()  # gray without attention, yellow at its maximum
+        ([191, 191, 191], [235, 219, 83])
     """
     if image.ndim != 2 or attention.ndim != 2:
-        raise ValueError(f"expected image and attention with two axes, got {image.shape} and {attention.shape}")
+        raise ValueError(
+            f"image, attention: expected two axes each, got the shapes {image.shape} and {attention.shape}"
+        )
     if not np.isfinite(attention).all() or attention.min() < 0:
-        raise ValueError("attention: expected finite, non-negative values")
+        raise ValueError("attention: expected finite, non-negative values, got others")
     gray = np.clip(np.nan_to_num(image.astype(np.float64)), 0, 1)
     gray = 1 - gray if invert else gray
     weight = resize_to(attention, image.shape)
@@ -82,7 +91,7 @@ def attention_figure(
     invert: bool = True,
     colormap: str = "viridis",
 ) -> Figure:
-    """Image beside its overlays, one panel for each map, with the mask's contour where there is one.
+    """Image next to its overlays, one panel for each map, with the mask's contour where there is one.
 
     Args:
         image: ``(H, W)``, values in 0 to 1.
@@ -92,6 +101,11 @@ def attention_figure(
         aspect: height over width of a pixel in mm.
         invert: show high values dark.
         colormap: matplotlib's name of the color map.
+
+    Example:
+        >>> figure = attention_figure(np.zeros((4, 6)), {"fine": np.ones((2, 3)), "coarse": np.ones((1, 1))})
+        >>> [axis.get_title() for axis in figure.axes]
+        ['image', 'fine (2x3)', 'coarse (1x1)']
     """
     height, width = image.shape[0] * aspect, image.shape[1]
     panel = 3.2

@@ -34,7 +34,7 @@ def report_picture(
     colormap: str = "viridis",
     height: int = 900,
 ) -> np.ndarray:
-    """Draw a coronal projection beside its attention overlays, in the true proportions of the body.
+    """Draw a coronal projection next to its attention overlays, in the true proportions of the body.
 
     Args:
         image: ``(H, W)`` in 0 to 1 as the network saw it; rows from head to feet, columns from the patient's right.
@@ -50,6 +50,12 @@ def report_picture(
 
     Raises:
         ValueError: for a spacing that is not positive.
+
+    Example:
+        >>> image, maps = np.zeros((8, 4)), {"fine": np.ones((2, 1))}
+        >>> picture = report_picture(image, maps, spacing=(4.0, 4.0), headline="severe (0.97)", height=400)
+        >>> picture.shape, picture.dtype
+        ((400, 720, 3), dtype('uint8'))
     """
     if len(spacing) != 2 or min(spacing) <= 0:
         raise ValueError(f"spacing: expected two positive numbers of mm, got {list(spacing)}")

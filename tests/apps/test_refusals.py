@@ -170,7 +170,9 @@ class TestBundle(AppTest):
         state = torch.load(self.weights, weights_only=True)
         first = next(iter(state))
         torch.save({**{k: v for k, v in state.items() if k != first}, "other": torch.zeros(1)}, self.weights)
-        self.refuse("weights of another network: 1 missing, 1 unknown, 0 of another shape")
+        self.refuse(
+            "expected the weights of its network, got those of another: 1 missing, 1 unknown, 0 of another shape"
+        )
 
     def test_weights_of_another_size(self):
         state = torch.load(self.weights, weights_only=True)

@@ -137,7 +137,7 @@ class TestRuns(InBundle):
         status, _, err = self._main("--variants", "variant_a", "--seeds", "0", "--value", "0.3")
         self.assertEqual(status, 2)
         self.assertRegex(
-            err, r"error: .*seed0/a was made by another command, see its done.txt; choose another output_dir"
+            err, r"error: output_dir: expected results of this command .*seed0/a, got others, see its done.txt"
         )
         # rows that were not asked for stay out of the table
         self.assertEqual(self._main("--variants", "variant_b", "--seeds", "0")[0], 0)
@@ -154,7 +154,7 @@ class TestRuns(InBundle):
         status, _, err = self._main("--variants", "variant_x")
         self.assertEqual(status, 2)
         self.assertIn(
-            "error: variants, overlays: expected configurations of the bundle 'bundle', ['variant_x'] are not there",
+            "error: variants, overlays: expected configurations of the bundle 'bundle', got unknown ones: variant_x",
             err,
         )
         status, _, err = self._main("--variants", "variant_b:variant_a", "--seeds", "0")
@@ -187,7 +187,9 @@ class TestProcesses(InBundle):
         # what it may have left is not gone on with by another command, and by the same one it is
         status, _, err = self._main("--variants", "variant_a", "--seeds", "0")
         self.assertEqual(status, 2)
-        self.assertRegex(err, r"error: .*seed0/a was made by another command, see its command.txt; choose another")
+        self.assertRegex(
+            err, r"error: output_dir: expected results of this command .*seed0/a, got others, see its command.txt"
+        )
         self.assertIn("exit status 1", self._main("--variants", "variant_a", "--seeds", "0", "--overlays", "fails")[2])
 
 

@@ -86,8 +86,13 @@ class TestOverlay(unittest.TestCase):
 
     @parameterized.expand(
         [
-            ("image", np.zeros((1, 4, 4)), np.zeros((2, 2)), r"two axes, got \(1, 4, 4\) and \(2, 2\)"),
-            ("attention", np.zeros((4, 4)), np.zeros((1, 2, 2)), r"two axes, got \(4, 4\) and \(1, 2, 2\)"),
+            ("image", np.zeros((1, 4, 4)), np.zeros((2, 2)), r"two axes each, got the shapes \(1, 4, 4\) and \(2, 2\)"),
+            (
+                "attention",
+                np.zeros((4, 4)),
+                np.zeros((1, 2, 2)),
+                r"two axes each, got the shapes \(4, 4\) and \(1, 2, 2\)",
+            ),
             ("negative", np.zeros((4, 4)), np.array([[-1e-3, 1.0]]), "finite, non-negative"),
             ("nan", np.zeros((4, 4)), np.array([[np.nan, 1.0]]), "finite, non-negative"),
             ("inf", np.zeros((4, 4)), np.array([[np.inf, 1.0]]), "finite, non-negative"),

@@ -46,11 +46,11 @@ def _read_rows(dataset_dir: Path, labels_file: Path) -> list[dict[str, Any]]:
         label = (row["label"] or "").strip().lower()
         if label not in CLASSES and label not in map(str, range(len(CLASSES))):
             raise ValueError(
-                f"{labels_file.name}, line {line}: label expected one of {', '.join(CLASSES)}, got {label!r}"
+                f"{labels_file.name}, line {line}: label: expected one of {', '.join(CLASSES)}, got {label!r}"
             )
         for column in ("patient_id", "series"):
             if not (row[column] or "").strip():
-                raise ValueError(f"{labels_file.name}, line {line}: {column} expected a value, got none")
+                raise ValueError(f"{labels_file.name}, line {line}: {column}: expected a value, got none")
         item = {"patient_id": row["patient_id"].strip(), "image": row["series"].strip()}
         item["label"] = CLASSES.index(label) if label in CLASSES else int(label)
         if (row.get("mask") or "").strip():
@@ -78,7 +78,7 @@ def _check_files(dataset_dir: Path, labels_file: Path, items: list[dict[str, Any
 def build_fdg_datalist(
     dataset_dir: str | Path, labels_file: str | Path, val_fraction: float = 0.2, seed: int = 0
 ) -> dict[str, Any]:
-    """Split studies into training and validation with no patient in both, stratified by label.
+    r"""Split studies into training and validation with no patient in both, stratified by label.
 
     Args:
         dataset_dir: folder the series paths are relative to.
@@ -88,12 +88,23 @@ def build_fdg_datalist(
         seed: of the split.
 
     Returns:
-        MONAI data list with the sections ``training`` and ``validation``; items hold ``image`` (series folder),
+        MONAI data list with the splits ``training`` and ``validation``; items hold ``image`` (series folder),
         ``label`` and, where given, ``mask``. Patient identifiers stay out of it.
 
     Raises:
         ValueError: for a table without the columns, unknown labels, absent folders, or a split that would leave a
             class out of one part.
+
+    Example:
+        >>> import tempfile
+        >>> with tempfile.TemporaryDirectory() as folder:
+        ...     rows = [f"p{i},s{i},{('normal', 'mild', 'severe')[i % 3]}" for i in range(6)]
+        ...     _ = Path(folder, "labels.csv").write_text("\n".join(["patient_id,series,label", *rows]))
+        ...     for i in range(6):
+        ...         Path(folder, f"s{i}").mkdir()
+        ...     datalist = build_fdg_datalist(folder, f"{folder}/labels.csv", val_fraction=0.5)
+        >>> [sorted(item["label"] for item in datalist[split]) for split in ("training", "validation")]
+        [[0, 1, 2], [0, 1, 2]]
     """
     if not 0 < val_fraction <= 0.5:
         raise ValueError(f"val_fraction: expected a number above 0 and up to 0.5, got {val_fraction}")
@@ -123,7 +134,8 @@ def build_fdg_datalist(
             break
     if best is None:
         raise ValueError(
-            f"no patient-disjoint split into {folds} folds keeps every class in both parts, got {dict(patients)}"
+            f"labels: expected a split into {folds} folds with every class in both parts and no patient in both, "
+            f"got none for {dict(patients)}"
         )
     return {
         "labels": {str(i): name for i, name in enumerate(CLASSES)},
@@ -138,6 +150,14 @@ def find_series(dataset_dir: str | Path) -> list[dict[str, str]]:
 
     Raises:
         ValueError: when the folder is absent or holds no DICOM files.
+
+    Example:
+        >>> import tempfile
+        >>> with tempfile.TemporaryDirectory() as folder:
+        ...     Path(folder, "study").mkdir()
+        ...     Path(folder, "study", "1.dcm").touch()
+        ...     [Path(item["image"]).name for item in find_series(folder)]
+        ['study']
     """
     root = Path(dataset_dir)
     if not root.is_dir():

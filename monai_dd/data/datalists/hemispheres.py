@@ -8,7 +8,7 @@
 # WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
 # See the License for the specific language governing permissions and
 # limitations under the License.
-"""The two halves of one slice: where they lie, whether they count, and what their width gives away."""
+"""The two hemispheres of one slice: where they lie, whether they count, and what their width gives away."""
 
 from __future__ import annotations
 
@@ -28,19 +28,19 @@ LABELS = {"0": "no tumor", "1": "tumor"}
 def label_halves(
     mode: str, image: np.ndarray, tumor: np.ndarray, min_area: int, min_brain_fraction: float, threshold: float = 0.0
 ) -> list[dict[str, Any]]:
-    """Cut a slice in two and keep the halves whose label is beyond doubt.
+    """Cut a slice in two and keep the hemispheres whose label is beyond doubt.
 
-    A half is labeled 1 when its window holds ``min_area`` pixels of tumor or more, 0 when it holds none and enough
-    brain; other halves do not count. In mode ``boundary`` (Ron et al. 2022, Section 4.2) and ``matched`` slices with
-    less tumor do not count at all, and in mode ``matched`` a slice counts with one half of each label or not at all
-    (a tumor in the middle can fall between the windows), so that the two classes have the same widths.
+    A hemisphere is labeled 1 when its window holds ``min_area`` pixels of tumor or more, 0 when it holds none and
+    enough brain; other hemispheres do not count. In mode ``boundary`` (Ron et al. 2022, Section 4.2) and ``matched``
+    slices with less tumor do not count at all, and in mode ``matched`` a slice counts with one hemisphere of each label
+    or not at all (a tumor in the middle can fall between the windows), so that the two classes have the same widths.
 
     Args:
         mode: ``"boundary"``, ``"midline"`` or ``"matched"``, see ``hemisphere_windows``.
         image: ``(H, W)``, background zero.
         tumor: ``(H, W)``, true where tumor is.
-        min_area: least tumor of a half with label 1, in pixels.
-        min_brain_fraction: least brain of a half with label 0, as a fraction of the pixels of the slice.
+        min_area: least tumor of a hemisphere with label 1, in pixels.
+        min_brain_fraction: least brain of a hemisphere with label 0, as a fraction of the pixels of the slice.
         threshold: brain is what exceeds this fraction of the slice's maximum.
 
     Returns:
@@ -65,7 +65,7 @@ def label_halves(
 
 
 def width_auc(widths: Sequence[int], labels: Sequence[int]) -> float:
-    """How well the brain's width in a half tells its label: the leak of a cut.
+    """How well the brain's width in a hemisphere tells its label: the leak of a cut.
 
     Returns:
         the area under the ROC curve of the width alone, in the direction that serves a cheat: from 0.5 (width says

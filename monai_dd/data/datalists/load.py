@@ -43,6 +43,15 @@ def load_datalist(
     Raises:
         ValueError: when the file or the split is not there, its classes are others, or images or masks are not in
             ``dataset_dir``.
+
+    Example:
+        >>> import tempfile
+        >>> with tempfile.TemporaryDirectory() as folder:
+        ...     Path(folder, "1.png").touch()
+        ...     _ = Path(folder, "datalist.json").write_text('{"validation": [{"image": "1.png", "label": 1}]}')
+        ...     (item,) = load_datalist(f"{folder}/datalist.json", "validation", folder)
+        >>> item["case"], item["label"], Path(item["image"]).is_absolute()
+        ('1.png', 1, True)
     """
     path, root = Path(datalist_file), Path(dataset_dir).absolute()
     if not path.is_file():
@@ -65,8 +74,8 @@ def load_datalist(
     absent = sum(not (root / name).exists() for name in names)
     if absent:
         raise ValueError(
-            f"dataset_dir: {absent} of {len(names)} images and masks in the split {split!r} of {path.name} are "
-            f"not below the folder {root.name!r}"
+            f"dataset_dir: expected the {len(names)} images and masks of the split {split!r} of {path.name} below "
+            f"{root.name!r}, {absent} are not there"
         )
     absolute = [{k: _absolute(root, v) if k in PATHS else v for k, v in item.items()} for item in items]
     return [{**found, "case": _case(item)} for found, item in zip(absolute, items, strict=True)]
@@ -83,6 +92,16 @@ def load_findings(
 
     Raises:
         ValueError: see :func:`load_datalist`, and when no image of the split has a box.
+
+    Example:
+        >>> import tempfile
+        >>> item = {"image": "1.png", "label": [1, 1], "boxes": [[0, 0.1, 0.1, 0.5, 0.5], [1, 0.2, 0.2, 0.4, 0.4]]}
+        >>> with tempfile.TemporaryDirectory() as folder:
+        ...     Path(folder, "1.png").touch()
+        ...     file = Path(folder, "datalist.json")
+        ...     _ = file.write_text(json.dumps({"class_names": ["Mass", "Nodule"], "test": [item]}))
+        ...     [(found["case"], found["boxes"]) for found in load_findings(file, "test", folder, ["Mass", "Nodule"])]
+        [('1.png:Mass', [[0, 0.1, 0.1, 0.5, 0.5]]), ('1.png:Nodule', [[1, 0.2, 0.2, 0.4, 0.4]])]
     """
     found = []
     for item in load_datalist(datalist_file, split, dataset_dir, class_names):

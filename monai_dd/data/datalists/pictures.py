@@ -29,6 +29,11 @@ def convert_to_gray(picture: Image) -> Image:
 
     Raises:
         ValueError: for another depth, and for a file that is cut off.
+
+    Example:
+        >>> import PIL.Image
+        >>> convert_to_gray(PIL.Image.new("RGB", (4, 4), (200, 200, 200))).getpixel((0, 0))
+        200
     """
     name = Path(getattr(picture, "filename", "") or "picture").name
     if picture.mode not in _EIGHT_BITS:
@@ -48,6 +53,14 @@ def find_pictures(dataset_dir: str | Path, pattern: str = "**/*") -> list[dict[s
 
     Raises:
         ValueError: when the folder is absent or holds no pictures.
+
+    Example:
+        >>> import tempfile
+        >>> with tempfile.TemporaryDirectory() as folder:
+        ...     for name in ("2.png", "1.JPG", "notes.txt"):
+        ...         Path(folder, name).touch()
+        ...     [Path(item["image"]).name for item in find_pictures(folder)]
+        ['1.JPG', '2.png']
     """
     root = Path(dataset_dir)
     if not root.is_dir():

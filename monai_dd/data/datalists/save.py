@@ -8,7 +8,7 @@
 # WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
 # See the License for the specific language governing permissions and
 # limitations under the License.
-"""Writing a data list in one step, so that no reader ever sees half of it."""
+"""Writing a data list in one step, so that no reader ever sees a part of it."""
 
 from __future__ import annotations
 
@@ -24,11 +24,23 @@ def save_datalist(datalist: dict[str, Any], path: str | Path) -> None:
     """Write a data list as JSON, one item in each line; a file of that name is replaced only when all is written.
 
     Args:
-        datalist: sections, which are lists of items, and what else describes the data.
+        datalist: splits, which are lists of items, and what else describes the data.
         path: file to write; its folder is there.
 
     Raises:
-        OSError: when the folder cannot be written; nothing is left behind.
+        OSError: when the folder cannot be written; no part of it is left.
+
+    Example:
+        >>> import tempfile
+        >>> with tempfile.TemporaryDirectory() as folder:
+        ...     save_datalist({"seed": 0, "training": [{"image": "1.png", "label": 1}]}, f"{folder}/datalist.json")
+        ...     print(Path(folder, "datalist.json").read_text(), end="")
+        {
+          "seed": 0,
+          "training": [
+            {"image": "1.png", "label": 1}
+          ]
+        }
     """
     path = Path(path)
     part = path.with_name(f".{path.name}.{os.getpid()}.part")

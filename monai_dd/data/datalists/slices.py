@@ -8,7 +8,7 @@
 # WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
 # See the License for the specific language governing permissions and
 # limitations under the License.
-"""Data lists of 2D slices with tumor masks: pictures, masks and a table become halves in disjoint sections.
+"""Data lists of 2D slices with tumor masks: pictures, masks and a table become hemispheres in disjoint splits.
 
 Command line: ``monai-dd datalist slices --help``.
 """
@@ -32,7 +32,7 @@ from monai_dd.utils.checks import check_option
 
 __all__ = ["build_slices_datalist", "find_slices"]
 
-SECTIONS = ("training", "validation", "test")
+SPLITS = ("training", "validation", "test")
 ITEM = ("image", "mask", "side", "window", "label", "group")
 
 
@@ -53,12 +53,12 @@ def build_slices_datalist(
     gap: int = 0,
     skip_broken: bool = False,
 ) -> dict[str, Any]:
-    """Halves of 2D slices, split into training, validation and test with no group in two sections.
+    r"""Hemispheres of 2D slices, split into training, validation and test with no group in two splits.
 
     The table has a row for each slice, in the order of the data. Its columns ``image`` and ``mask``, if it has both,
     hold paths; if not, the patterns make the paths out of its columns. Where groups are blocks of consecutive slices,
-    the patient at the edge of a block may go on in the next one: ``contiguous`` gives each section neighboring blocks,
-    so that few edges lie between sections, and ``gap`` leaves out the slices at those.
+    the patient at the edge of a block may go on in the next one: ``contiguous`` gives each split neighboring blocks,
+    so that few edges lie between splits, and ``gap`` leaves out the slices at those.
 
     Args:
         dataset_dir: folder that all paths are relative to.
@@ -66,34 +66,48 @@ def build_slices_datalist(
         image_pattern: path of the picture, with columns of the table in braces; whole numbers count as such.
         mask_pattern: path of the mask; tumor is what is not zero.
         mode: the cut, ``"boundary"``, ``"midline"`` or ``"matched"``, see ``hemisphere_windows``.
-        min_area: least tumor of a half with label 1, in pixels of the picture. The default, 100 pixels, is 0.15 % of a
-            picture of 256x256; the paper's 1000 pixels are for masks with edema.
-        min_brain_fraction: least brain of a half with label 0, as a fraction of the pixels of the picture.
+        min_area: least tumor of a hemisphere with label 1, in pixels of the picture. The default, 100 pixels, is 0.15 %
+            of a picture of 256x256; the paper's 1000 pixels are for masks with edema.
+        min_brain_fraction: least brain of a hemisphere with label 0, as a fraction of the pixels of the picture.
         threshold: brain is what exceeds this fraction of the picture's maximum; compression leaves noise around it.
         group_column: column of what must stay together: patients, or blocks of neighboring slices.
-        stratify_column: column whose values are to be in all sections in the same proportions; a group counts as what
+        stratify_column: column whose values are to be in all splits in the same proportions; a group counts as what
             most of its slices are. ``None`` for no stratification.
         fractions: shares of training, validation and test, in groups.
         seed: of the split.
-        contiguous: whether a section gets groups that follow one another in the table, rather than any.
-        gap: rows of the table to leave out where two sections meet; training loses them to validation and test, and
+        contiguous: whether a split gets groups that follow one another in the table, rather than any.
+        gap: rows of the table to leave out where two splits meet; training loses them to validation and test, and
             validation to test.
         skip_broken: leave out slices with a missing or broken file with a warning, rather than refuse all.
 
     Returns:
-        MONAI data list with the sections ``training``, ``validation`` and ``test``; items hold ``image``, ``mask``,
+        MONAI data list with the splits ``training``, ``validation`` and ``test``; items hold ``image``, ``mask``,
         ``side``, ``window``, ``label`` and ``group``. Further keys: ``labels``, ``mode``, ``min_area``, ``seed``,
-        ``counts`` and ``leak`` of each section (see ``width_auc``), ``skipped`` (number of slices).
+        ``counts`` and ``leak`` of each split (see ``width_auc``), ``skipped`` (number of slices).
 
     Raises:
-        ValueError: for a table without the columns, broken slices, or a split that would leave a section or a class of
-            it empty.
+        ValueError: for a table without the columns, broken slices, or too few groups for all splits and both classes in
+            each.
+
+    Example:
+        >>> import tempfile
+        >>> tumor = np.zeros((8, 8), np.uint8)
+        >>> tumor[3:5, 1:3] = 255
+        >>> with tempfile.TemporaryDirectory() as folder:
+        ...     _ = Path(folder, "index.csv").write_text("slice,block\n1,a\n2,b\n3,c")
+        ...     for i in (1, 2, 3):
+        ...         Image.new("L", (8, 8), 200).save(f"{folder}/{i}.png")
+        ...         Image.fromarray(tumor).save(f"{folder}/mask{i}.png")
+        ...     files = {"image_pattern": "{slice}.png", "mask_pattern": "mask{slice}.png"}
+        ...     datalist = build_slices_datalist(folder, **files, min_area=4, stratify_column=None)
+        >>> [(item["side"], item["window"], item["label"]) for item in datalist["test"]]
+        [('image_left', [0, 3], 1), ('image_right', [3, 8], 0)]
     """
     check_option("mode", mode, MODES)
     if min_area < 1:
         raise ValueError(f"min_area: expected 1 pixel or more, got {min_area}")
-    if len(fractions) != len(SECTIONS):
-        raise ValueError(f"fractions: expected one for each of {', '.join(SECTIONS)}, got {tuple(fractions)}")
+    if len(fractions) != len(SPLITS):
+        raise ValueError(f"fractions: expected one for each of {', '.join(SPLITS)}, got {tuple(fractions)}")
     root = Path(dataset_dir)
     columns = [group_column] + ([stratify_column] if stratify_column else [])
     rows = _read_rows(root, index_file, columns, image_pattern, mask_pattern)
@@ -113,16 +127,16 @@ def build_slices_datalist(
     for row in rows:
         members.setdefault(row[group_column], Counter())[row[stratify_column] if stratify_column else ""] += 1
     strata = [counts.most_common(1)[0][0] for counts in members.values()]
-    section_of = split_groups(list(members), fractions, seed, strata, contiguous)
-    sections = np.array([section_of[row[group_column]] for row in rows])
-    kept = ~_beside_later_section(sections, gap)
+    split_of = split_groups(list(members), fractions, seed, strata, contiguous)
+    splits = np.array([split_of[row[group_column]] for row in rows])
+    kept = ~_near_later_split(splits, gap)
 
     datalist: dict[str, Any] = {"labels": LABELS, "mode": mode, "min_area": min_area, "seed": seed}
     datalist |= {"skipped": len(broken), "counts": {}, "leak": {}}
-    for index, name in enumerate(SECTIONS):
+    for index, name in enumerate(SPLITS):
         here = [
             half | {"place": row["image"], "image": row["image"], "mask": row["mask"], "group": row[group_column]}
-            for row, pair, wanted in zip(rows, halves, kept & (sections == index))
+            for row, pair, wanted in zip(rows, halves, kept & (splits == index))
             for half in pair
             if wanted
         ]
@@ -140,6 +154,13 @@ def find_slices(dataset_dir: str | Path, pattern: str = "images/*") -> list[dict
 
     Raises:
         ValueError: when the folder is absent or holds no pictures.
+
+    Example:
+        >>> import tempfile
+        >>> with tempfile.TemporaryDirectory() as folder:
+        ...     Path(folder, "1.png").touch()
+        ...     [(Path(item["image"]).name, item["side"]) for item in find_slices(folder, "*.png")]
+        [('1.png', 'image_left'), ('1.png', 'image_right')]
     """
     return [{**item, "side": side} for item in find_pictures(dataset_dir, pattern) for side in SIDES]
 
@@ -169,11 +190,13 @@ def _read_rows(root: Path, index_file: str, columns: list[str], image: str, mask
                 row[key] = pattern.format(**values)
             except (KeyError, IndexError, ValueError) as error:
                 raise ValueError(
-                    f"{key}_pattern: {pattern!r} does not fit {path.name}, line {line}, with the columns "
-                    f"{', '.join(names)}: {type(error).__name__} {error}"
+                    f"{key}_pattern: expected one for the columns {', '.join(names)}, got {pattern!r}, which does "
+                    f"not fit line {line} of {path.name}: {type(error).__name__} {error}"
                 ) from error
         if row["image"] in seen:
-            raise ValueError(f"{path.name}, lines {seen[row['image']]} and {line}: the same slice is listed twice")
+            raise ValueError(
+                f"{path.name}: expected each slice once, got the same in the lines {seen[row['image']]} and {line}"
+            )
         seen[row["image"]] = line
     return rows
 
@@ -181,27 +204,27 @@ def _read_rows(root: Path, index_file: str, columns: list[str], image: str, mask
 def _read_slice(image_path: Path, mask_path: Path) -> tuple[np.ndarray, np.ndarray]:
     image, mask = _read_picture(image_path, "image"), _read_picture(mask_path, "mask")
     if image.shape != mask.shape:
-        raise ValueError(f"mask has the shape {mask.shape}, image {image.shape}")
+        raise ValueError(f"mask: expected the shape {image.shape} of the image, got {mask.shape}")
     return image.astype(np.float32), mask > 0
 
 
 def _read_picture(path: Path, what: str) -> np.ndarray:
     if not path.is_file():
-        raise ValueError(f"{what} is not there")
+        raise ValueError(f"{what}: expected a picture, got no file of this name")
     try:
         with Image.open(path) as picture:
             kind, values = picture.mode, np.asarray(picture.convert("L"))
     except (OSError, SyntaxError, ValueError) as error:  # PIL raises all three for broken files
-        raise ValueError(f"{what} is truncated or no picture") from error
+        raise ValueError(f"{what}: expected a picture, got a truncated or another file") from error
     if kind not in ("1", "L", "RGB"):  # of others the conversion to gray changes the values
-        raise ValueError(f"{what} has the mode {kind}, expected 8-bit gray (L), black and white (1) or RGB")
+        raise ValueError(f"{what}: expected 8-bit gray (L), black and white (1) or RGB, got the mode {kind}")
     return values
 
 
-def _beside_later_section(sections: np.ndarray, gap: int) -> np.ndarray:
-    """Rows that have a row of a later section within ``gap`` rows."""
-    beside = np.zeros(len(sections), dtype=bool)
-    for distance in range(1, min(gap, len(sections) - 1) + 1):
-        beside[:-distance] |= sections[distance:] > sections[:-distance]
-        beside[distance:] |= sections[:-distance] > sections[distance:]
-    return beside
+def _near_later_split(splits: np.ndarray, gap: int) -> np.ndarray:
+    """Rows that have a row of a later split within ``gap`` rows."""
+    near = np.zeros(len(splits), dtype=bool)
+    for distance in range(1, min(gap, len(splits) - 1) + 1):
+        near[:-distance] |= splits[distance:] > splits[:-distance]
+        near[distance:] |= splits[:-distance] > splits[distance:]
+    return near

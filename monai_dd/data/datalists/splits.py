@@ -67,7 +67,7 @@ def split_groups(
 
 
 def describe_split(name: str, halves: Sequence[dict[str, Any]], unit: str) -> tuple[dict[str, int], dict[str, float]]:
-    """Count what a split holds, and measure what the width of its halves gives away.
+    """Count what a split holds, and measure what the width of its hemispheres gives away.
 
     Args:
         name: of the split, for the message.
@@ -75,18 +75,18 @@ def describe_split(name: str, halves: Sequence[dict[str, Any]], unit: str) -> tu
         unit: what the groups are called.
 
     Returns:
-        counts of groups, slices, halves and of each class; and the leak, ``{"width_auc": ...}``.
+        counts of groups, slices, hemispheres and of each class; and the leak, ``{"width_auc": ...}``.
 
     Raises:
-        ValueError: when the split has no half of a class.
+        ValueError: when the split has no hemisphere of a class.
     """
     labels = [half["label"] for half in halves]
     counts = {label: labels.count(int(index)) for index, label in LABELS.items()}
     empty = [label for label, count in counts.items() if count == 0]
     if empty:
         raise ValueError(
-            f"{name}: expected halves of both classes, got none of {' and '.join(map(repr, empty))} among "
-            f"{len(labels)} halves; more data, another seed or a smaller min_area may help"
+            f"{name}: expected hemispheres of both classes, got none of {' and '.join(map(repr, empty))} among "
+            f"{len(labels)} hemispheres; more data, another seed or a smaller min_area may help"
         )
     total = {
         unit: len({half["group"] for half in halves}),
@@ -108,8 +108,11 @@ def refuse_broken(broken: dict[str, str], total: int, what: str, skip_broken: bo
         for name, reason in broken.items():
             warnings.warn(f"skipped: {name}: {reason}", stacklevel=3)
         if len(broken) == total:
-            raise ValueError(f"all {total} {what} are broken: none is left")
+            raise ValueError(f"dataset_dir: expected {what} that can be read, got {total} broken ones")
         return
     named = "; ".join(f"{name}: {reason}" for name, reason in list(broken.items())[:5])
     more = "; ..." if len(broken) > 5 else ""
-    raise ValueError(f"{len(broken)} of {total} {what} are broken (skip_broken leaves them out): {named}{more}")
+    raise ValueError(
+        f"dataset_dir: expected {what} that can be read, got {len(broken)} broken ones of {total} (skip_broken leaves "
+        f"them out): {named}{more}"
+    )

@@ -105,7 +105,7 @@ def _present(items: list[dict[str, Any]], folder: Path) -> list[dict[str, Any]]:
     absent = sum(Path(item["image"]).name not in there for item in items)
     if absent:
         place = folder.relative_to(folder.parents[2] if folder.parent.name != "val" else folder.parents[1]).as_posix()
-        raise ValueError(f"dataset_dir: {absent} of {len(items)} images are not in {place}; get {SOURCE}")
+        raise ValueError(f"dataset_dir: expected {len(items)} images in {place}, {absent} are not there; get {SOURCE}")
     return items
 
 

@@ -22,7 +22,27 @@ _SIZE, _SAMPLES = 64, 8  # samples of the lattice along each axis, samples for e
 _PLANE, _PLANE_SAMPLES = 96, 6  # the same in the plane
 
 
-class NoiseField:
+class _Field:
+    """Gaussian random field of mean 0 and standard deviation 1 on a periodic lattice.
+
+    Args:
+        white: white noise on the lattice.
+        band: factor of each of its frequencies, in the order of ``numpy.fft.rfftn``; the mean is always removed.
+        step: mm between two samples.
+    """
+
+    def __init__(self, white: NDArray, band: NDArray[np.float64], step: float) -> None:
+        self.step = np.float32(step)
+        band[(0,) * band.ndim] = 0
+        lattice = np.fft.irfftn(np.fft.rfftn(white) * band, white.shape, axes=range(white.ndim))
+        self.lattice = (lattice / lattice.std()).astype(np.float32)
+
+    def _look(self, lattice: NDArray[np.float32], *position: NDArray[np.float32]) -> NDArray[np.float32]:
+        points = np.stack(position) / self.step
+        return map_coordinates(lattice, points, output=np.float32, order=1, mode="grid-wrap")
+
+
+class NoiseField(_Field):
     """Gaussian random field of mean 0 and standard deviation 1, periodic every 8 wavelengths.
 
     White noise is filtered in the Fourier domain with ``exp(-(k - k0)^2 / (2 (bandwidth k0)^2))``, k0 the inverse of
@@ -36,15 +56,10 @@ class NoiseField:
     """
 
     def __init__(self, rng: np.random.Generator, wavelength: float, bandwidth: float = 0.5) -> None:
-        self.step = np.float32(wavelength / _SAMPLES)
-        k = np.fft.fftfreq(_SIZE)
-        half = np.fft.rfftfreq(_SIZE)
-        radius = np.sqrt(k[:, None, None] ** 2 + k[None, :, None] ** 2 + half[None, None, :] ** 2) * _SAMPLES
+        k, last = np.fft.fftfreq(_SIZE), np.fft.rfftfreq(_SIZE)
+        radius = np.sqrt(k[:, None, None] ** 2 + k[None, :, None] ** 2 + last[None, None, :] ** 2) * _SAMPLES
         band = np.exp(-((radius - 1) ** 2) / (2 * bandwidth**2))
-        band[0, 0, 0] = 0
-        white = np.fft.rfftn(rng.standard_normal((_SIZE,) * 3, np.float32))
-        lattice = np.fft.irfftn(white * band, (_SIZE,) * 3, axes=(0, 1, 2))
-        self.lattice = (lattice / lattice.std()).astype(np.float32)
+        super().__init__(rng.standard_normal((_SIZE,) * 3, np.float32), band, wavelength / _SAMPLES)
 
     def __call__(self, x: NDArray[np.float32], y: NDArray[np.float32], z: NDArray[np.float32]) -> NDArray[np.float32]:
         """Values at the points ``(x, y, z)``, arrays of one shape in mm."""
@@ -55,12 +70,8 @@ class NoiseField:
         gradient = [np.roll(self.lattice, -1, a) - np.roll(self.lattice, 1, a) for a in range(3)]
         return self._look(np.sqrt(sum(g**2 for g in gradient)) / (2 * self.step), x, y, z)
 
-    def _look(self, lattice: NDArray[np.float32], x, y, z) -> NDArray[np.float32]:
-        points = np.stack([x, y, z]) / self.step
-        return map_coordinates(lattice, points, output=np.float32, order=1, mode="grid-wrap")
 
-
-class Clouds:
+class Clouds(_Field):
     """Gaussian random field of mean 0 and standard deviation 1, periodic every 16 wavelengths.
 
     White noise, filtered in the Fourier domain with ``1 / (1 + (k / k0)^2)^(3/2)``, k0 the inverse of the wavelength:
@@ -72,14 +83,9 @@ class Clouds:
     """
 
     def __init__(self, rng: np.random.Generator, wavelength: float) -> None:
-        self.step = np.float32(wavelength / _PLANE_SAMPLES)
         radius = np.hypot(np.fft.fftfreq(_PLANE)[:, None], np.fft.rfftfreq(_PLANE)) * _PLANE_SAMPLES
-        band = (1 + radius**2) ** -1.5
-        band[0, 0] = 0
-        lattice = np.fft.irfft2(np.fft.rfft2(rng.standard_normal((_PLANE, _PLANE))) * band, (_PLANE, _PLANE))
-        self.lattice = (lattice / lattice.std()).astype(np.float32)
+        super().__init__(rng.standard_normal((_PLANE, _PLANE)), (1 + radius**2) ** -1.5, wavelength / _PLANE_SAMPLES)
 
     def __call__(self, x: NDArray[np.float32], z: NDArray[np.float32]) -> NDArray[np.float32]:
         """Values at the points ``(x, z)`` in mm."""
-        points = np.stack([x, z]) / self.step
-        return map_coordinates(self.lattice, points, output=np.float32, order=1, mode="grid-wrap")
+        return self._look(self.lattice, x, z)

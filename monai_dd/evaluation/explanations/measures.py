@@ -40,6 +40,12 @@ class ExplainedBatch(NamedTuple):
         label: class index of each, ``(B,)``.
         explained: class that the maps explain, ``(B,)``.
         mask: ``(B, 1, *S)``, or None for data without masks.
+
+    Example:
+        >>> label = torch.tensor([1, 0])
+        >>> batch = ExplainedBatch(torch.rand(2, 1, 4, 4), label, explained=label, mask=None)
+        >>> batch.image.shape, batch.explained.tolist()
+        (torch.Size([2, 1, 4, 4]), [1, 0])
     """
 
     image: torch.Tensor
@@ -177,6 +183,14 @@ class RandomizationMeasure:
     Args:
         cascade: gives layer and explainers of each copy, from the output to the input; called with the first map, when
             the weights are there.
+
+    Example:
+        >>> label = torch.tensor([1])
+        >>> batch = ExplainedBatch(torch.rand(1, 1, 4, 4), label, label, None)
+        >>> negative = {"gradcam/fine": lambda image, class_idx: 1 - image}
+        >>> measure = RandomizationMeasure(lambda: [("fc", negative)])
+        >>> measure(batch, batch.image, "gradcam/fine")
+        {'randomization_01_fc': tensor([-1.])}
     """
 
     def __init__(self, cascade: Callable[[], Iterable[tuple[str, Mapping[str, Callable]]]]) -> None:

@@ -60,6 +60,21 @@ class ExplanationSaver:
         ValueError: for another ``explain_class``; when the folder has results of other weights or settings; for items
             without a case, masks of another size, a class that the network does not have; and in the end, when no image
             of data with masks has one.
+
+    Example:
+        >>> import tempfile
+        >>> from monai.data import DataLoader, Dataset
+        >>> from monai.engines import SupervisedEvaluator
+        >>> from monai_dd.evaluation import LocalizationMeasure
+        >>> region = torch.eye(4)[None]
+        >>> loader = DataLoader(Dataset([{"image": region, "label": 1, "case": "1.png", "region": region}]))
+        >>> network = torch.nn.Sequential(torch.nn.Flatten(), torch.nn.Linear(16, 2))
+        >>> explainers = {"identity": lambda image, class_idx: image}
+        >>> with tempfile.TemporaryDirectory() as folder:
+        ...     saver = ExplanationSaver(folder, network, lambda: explainers, [LocalizationMeasure()], "baseline")
+        ...     SupervisedEvaluator(torch.device("cpu"), loader, network, val_handlers=[saver]).run()
+        ...     [line for line in saver.results.path.read_text().splitlines() if "pointing" in line]
+        ['1.png,identity,image,pointing,1,baseline,0']
     """
 
     def __init__(

@@ -107,7 +107,10 @@ def _mean_over_images(run: Run, key: Key) -> Measured:
         known = ~np.isnan(values)
         classes = _labels(run)[known]
         if np.isnan(classes).any():
-            raise ValueError(f"explanations: {key} of {run} needs the label of each image, explainer {NETWORK!r}")
+            raise ValueError(
+                f"explanations: expected the label of each image (explainer {NETWORK!r}) for {key} of {run}, "
+                "got some without"
+            )
         return Measured(_mean_of_classes(values[known], classes), int(known.sum()))
     values = run.values(key)
     values = values[~np.isnan(values)]
@@ -125,7 +128,9 @@ def _mean_of_classes(values: np.ndarray, classes: np.ndarray) -> float:
 def _labels(run: Run) -> np.ndarray:
     key = Key(NETWORK, "", "label")
     if key not in run:
-        raise ValueError(f"explanations: {run} has perturbation but no labels, explainer {NETWORK!r}, metric 'label'")
+        raise ValueError(
+            f"explanations: expected labels (explainer {NETWORK!r}, metric 'label') for perturbation of {run}, got none"
+        )
     return run.by_image(key)
 
 

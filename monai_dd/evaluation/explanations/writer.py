@@ -74,8 +74,8 @@ class ExplanationWriter:
         for key in {**found, **self.settings}:
             if found.get(key) != self.settings.get(key):
                 raise ValueError(
-                    f"output_dir: {self.folder.name!r} has explanations of another {key} ({found.get(key)}, now "
-                    f"{self.settings.get(key)}); choose another folder"
+                    f"output_dir: expected explanations of {key} {self.settings.get(key)} or none in "
+                    f"{self.folder.name!r}, got those of {found.get(key)}"
                 )
 
     def write(self, image: str, explainer: str, level: str, values: Mapping[str, float]) -> None:

@@ -51,7 +51,7 @@ def scale_map(values: np.ndarray) -> np.ndarray:
 
 
 def box_figure(cases: Sequence[Case], colormap: str = "viridis", panel: float = 1.6) -> Figure:
-    """Image with its box, then the maps of one variant after the other (Khakzar et al. 2019, Fig. 1).
+    r"""Image with its box, then the maps of one variant after the other (Khakzar et al. 2019, Fig. 1).
 
     Maps with a value for each pixel, such as saliency, are shown in gray by themselves, others over the image. Of
     an explainer with maps of several levels the finest is taken.
@@ -64,6 +64,17 @@ def box_figure(cases: Sequence[Case], colormap: str = "viridis", panel: float = 
     Raises:
         ValueError: one line for files that are not maps or have negative or not finite values, unknown color maps, or
             when there is no case.
+
+    Example:
+        >>> import tempfile, torch
+        >>> from monai_dd.evaluation import CaseMaps, read_cases
+        >>> info = {"image": "1.png", "variant": "robust", "seed": 0}
+        >>> with tempfile.TemporaryDirectory() as folder:
+        ...     maps = {"cam": torch.rand(1, 4, 4), "saliency": torch.rand(1, 8, 8)}
+        ...     CaseMaps(folder).save(0, torch.rand(1, 8, 8), maps, torch.ones(1, 8, 8), info)
+        ...     figure = box_figure(read_cases([folder]))
+        >>> [axis.get_title() for axis in figure.axes if axis.get_title()]
+        ['image', 'robust\ncam', 'robust\nsaliency']
     """
     if not cases:
         raise ValueError("cases: expected one or more, got none")

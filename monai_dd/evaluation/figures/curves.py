@@ -73,6 +73,13 @@ def randomization_figure(rows: Sequence[Row]) -> Figure:
 
     Raises:
         ValueError: when no row has such values.
+
+    Example:
+        >>> from monai_dd.evaluation.explanations.summary import Measured, Row
+        >>> values = {("fine", f"randomization_0{k}_conv{k}"): {0: Measured(1 / k, images=8)} for k in (1, 2)}
+        >>> figure = randomization_figure([Row("baseline", "gradcam", values)])
+        >>> [line.get_ydata().tolist() for line in figure.axes[0].lines]
+        [[100.0, 50.0]]
     """
     labels = ("randomized layers, from the last one", "rank correlation (%)")
     return _figure(rows, RANDOMIZATION, "randomization_<k>_<layer>", labels, 1.0)

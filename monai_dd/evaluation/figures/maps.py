@@ -86,6 +86,16 @@ def map_figure(
     Raises:
         ValueError: one line for files that are not maps or have negative or not finite values, levels without any
             map, and unknown color maps.
+
+    Example:
+        >>> import tempfile, torch
+        >>> from monai_dd.evaluation import CaseMaps, read_cases
+        >>> with tempfile.TemporaryDirectory() as folder:
+        ...     maps, info = {"gradcam/fine": torch.rand(1, 4, 4)}, {"image": "1.png", "variant": "exact", "seed": 0}
+        ...     CaseMaps(folder).save(0, torch.rand(1, 8, 8), maps, info=info)
+        ...     figure = map_figure(read_cases([folder]))
+        >>> [axis.get_title() for axis in figure.axes]
+        ['image', 'exact: gradcam', '']
     """
     colors = transparent_colormap(colormap)
     rows = [(case, level, _pick(case, level)) for case in cases for level in levels]

@@ -56,6 +56,21 @@ class LocalizationSaver:
     Raises:
         ValueError: for other options; when the folder has results of another variant or seed; for items without image
             or mask, or masks of another number of classes or size; and in the end, when no image has a box.
+
+    Example:
+        >>> import tempfile
+        >>> from monai.data import DataLoader, Dataset
+        >>> from monai.engines import SupervisedEvaluator
+        >>> boxes = torch.zeros(1, 8, 8)
+        >>> boxes[:, 2:5, 2:5] = 1
+        >>> loader = DataLoader(Dataset([{"image": boxes, "boxes": boxes}] * 5), batch_size=5)
+        >>> explainers = {"identity": lambda image, class_idx: image}
+        >>> with tempfile.TemporaryDirectory() as folder:
+        ...     saver = LocalizationSaver(folder, lambda: explainers, ["Mass"], "baseline", iou_thresholds=[0.5])
+        ...     evaluator = SupervisedEvaluator(torch.device("cpu"), loader, torch.nn.Flatten(), val_handlers=[saver])
+        ...     evaluator.run()
+        >>> evaluator.state.metrics["localization_identity_Mass_T0.5"]
+        1.0
     """
 
     def __init__(
@@ -99,7 +114,8 @@ class LocalizationSaver:
             found = {(run.variant, run.seed) for run in read_localization([self.path])}
             if found != {(self.variant, self.seed)}:
                 raise ValueError(
-                    f"output_dir: {self.path.parent.name!r} has results of another variant or seed; choose another one"
+                    f"output_dir: expected results of {self.variant!r} and seed {self.seed} or none in "
+                    f"{self.path.parent.name!r}, got those of another variant or seed"
                 )
         self.explainers = dict(self.make_explainers())
         self.metrics = {method: self.make_metric() for method in self.explainers}

@@ -110,7 +110,15 @@ def escape_latex(text: str) -> str:
 
 
 def to_latex(tables: Sequence[Table]) -> str:
-    """Each table as a plain ``tabular`` below a comment with its caption and notes; it needs no package."""
+    r"""Each table as a plain ``tabular`` below a comment with its caption and notes; it needs no package.
+
+    Example:
+        >>> from monai_dd.evaluation import explanation_table
+        >>> from monai_dd.evaluation.explanations.summary import Row
+        >>> row = Row("baseline", "gradcam", {("fine", "pixel_ap"): {0: Measured(0.5, images=8)}})
+        >>> print(to_latex([explanation_table("2", [row], paper=False)]).splitlines()[-3])
+        fine & baseline: gradcam & 1 & 8 & 50.0 \\
+    """
     parts = []
     for table in tables:
         texts = _texts(table)
@@ -132,7 +140,15 @@ def to_latex(tables: Sequence[Table]) -> str:
 
 
 def to_csv(tables: Sequence[Table]) -> str:
-    """One line for each of our numbers, followed by the printed one; means in full precision."""
+    """One line for each of our numbers, followed by the printed one; means in full precision.
+
+    Example:
+        >>> from monai_dd.evaluation import explanation_table
+        >>> from monai_dd.evaluation.explanations.summary import Row
+        >>> row = Row("baseline", "gradcam", {("fine", "pixel_ap"): {0: Measured(0.5, images=8)}})
+        >>> print(to_csv([explanation_table("2", [row], paper=False)]).splitlines()[1])
+        2,baseline: gradcam,GradCAM,fine,pixel_ap,percent,50,,1,8,,,
+    """
     stream = io.StringIO()
     writer = csv.writer(stream, lineterminator="\n")
     writer.writerow(CSV_COLUMNS)

@@ -149,7 +149,7 @@ def _check_cover(
     paddings: Sequence[int],
     strides: Sequence[int],
 ) -> None:
-    """Every patch must meet the image, and there must be no room for one more."""
+    """Every patch must meet the image, and one more must not fit."""
     for length, (start, stop), p, s in zip(size, extents, paddings, strides, strict=True):
         if stop[0] <= 0 or start[-1] >= length or stop[-1] + s <= length + p:
             first, last = f"{int(start[0])} to {int(stop[0])}", f"{int(start[-1])} to {int(stop[-1])}"

@@ -34,7 +34,7 @@ __all__ = ["LoadAxialSlice"]
 
 # rows from anterior to posterior, columns from the patient's right to left
 _RADIOLOGICAL = axcodes2ornt("PLS")
-_VOLUME = re.compile(r"(.*?)(?:#(\w+))?", re.DOTALL)  # a path, and the volume behind "#" at its end
+_VOLUME = re.compile(r"(.*?)(?:#(\w+))?", re.DOTALL)  # a path, and the volume after "#" at its end
 
 
 class LoadAxialSlice(Transform):
@@ -45,7 +45,15 @@ class LoadAxialSlice(Transform):
     patient's inferior-superior direction, and the slice is counted along it as the file stores it.
 
     Of an uncompressed file only the slice is read; a compressed one is unpacked up to the slice, never beyond, so what
-    is damaged behind the slice is not noticed.
+    is damaged after the slice is not noticed.
+
+    Example:
+        >>> import tempfile
+        >>> with tempfile.TemporaryDirectory() as folder:
+        ...     volume = np.arange(24.0).reshape(2, 3, 4)  # to the patient's right, front and head
+        ...     nib.save(nib.Nifti1Image(volume, np.eye(4)), f"{folder}/t1.nii")
+        ...     LoadAxialSlice()(f"{folder}/t1.nii", index=3).tolist()
+        [[[23.0, 11.0], [19.0, 7.0], [15.0, 3.0]]]
     """
 
     backend = [TransformBackends.NUMPY]

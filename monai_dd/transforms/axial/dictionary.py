@@ -32,6 +32,14 @@ class LoadAxialSliced(MapTransform):
         keys: keys of the files, one or several each, say of the modalities and of the mask.
         slice_key: key of the index of the slice.
         allow_missing_keys: do not raise when one of ``keys`` is missing.
+
+    Example:
+        >>> import tempfile, nibabel
+        >>> with tempfile.TemporaryDirectory() as folder:
+        ...     file = f"{folder}/t1.nii"
+        ...     nibabel.save(nibabel.Nifti1Image(np.arange(24.0).reshape(2, 3, 4), np.eye(4)), file)
+        ...     LoadAxialSliced("image")({"image": [file, file], "slice": 3})["image"].shape
+        torch.Size([2, 3, 2])
     """
 
     backend = LoadAxialSlice.backend

@@ -8,7 +8,7 @@
 # WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
 # See the License for the specific language governing permissions and
 # limitations under the License.
-"""Halves of brain slices that keep their place, the way back into the whole slice, and regions blanked out."""
+"""Hemispheres of brain slices that keep their place, the way back into the slice, and regions masked out."""
 
 from __future__ import annotations
 

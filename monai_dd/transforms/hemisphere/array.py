@@ -8,7 +8,7 @@
 # WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
 # See the License for the specific language governing permissions and
 # limitations under the License.
-"""One half of a brain slice, cut so that it keeps its place and its map can be put back."""
+"""One hemisphere of a brain slice, cut so that it keeps its place and its map can be put back."""
 
 from __future__ import annotations
 
@@ -27,12 +27,12 @@ __all__ = ["Hemisphere"]
 
 
 class Hemisphere(InvertibleTransform):
-    """Keep one half of a slice of the brain: everything outside its window of columns becomes 0.
+    """Keep one hemisphere of a slice of the brain: everything outside its window of columns becomes 0.
 
-    The half keeps its place and the slice its size and affine, so resizing, flips and overlays work as on the slice.
-    Sides are those of the picture: in a slice in radiological convention ``"image_left"`` is the patient's right.
+    It keeps its place, and the slice its size and affine, so resizing, flips and overlays work as on the slice. Sides
+    are those of the picture: in a slice in radiological convention ``"image_left"`` is the patient's right.
 
-    ``inverse`` keeps of any map of the slice's size what lies in the window: the maps of the two halves of a partition,
+    ``inverse`` keeps of any map of the slice's size what lies in the window: the maps of both hemispheres,
     each put back, add up to the map of the whole slice. It works on a ``MetaTensor`` that carries the cut among its
     applied operations, also by ``Invertd``, after the inverse of what followed. ``Invertd`` itself passes plain tensors
     by: make a map a ``MetaTensor`` first, say by ``EnsureTyped``.
@@ -44,6 +44,14 @@ class Hemisphere(InvertibleTransform):
 
     Raises:
         ValueError: ``mode`` or ``side`` is unknown.
+
+    Example:
+        >>> cut = Hemisphere("midline", "image_right")
+        >>> right = cut(torch.tensor([[[1.0, 4.0, 4.0, 1.0]]]))
+        >>> right.tolist()
+        [[[0.0, 0.0, 4.0, 1.0]]]
+        >>> cut.inverse(MetaTensor(torch.full((1, 1, 4), 0.5)).copy_meta_from(right)).tolist()
+        [[[0.0, 0.0, 0.5, 0.5]]]
     """
 
     backend = [TransformBackends.TORCH]

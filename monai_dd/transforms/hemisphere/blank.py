@@ -8,7 +8,7 @@
 # WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
 # See the License for the specific language governing permissions and
 # limitations under the License.
-"""A region blanked out: what is left of an image when its tumor cannot be seen."""
+"""A region masked out: what is left of an image when its tumor cannot be seen."""
 
 from __future__ import annotations
 
@@ -38,6 +38,13 @@ def blank_region(image: torch.Tensor, region: torch.Tensor, fill: str = "mean", 
 
     Raises:
         ValueError: ``fill`` is unknown or ``region`` does not fit ``image``.
+
+    Example:
+        >>> image, region = torch.tensor([[[0.0, 2.0, 9.0, 4.0]]]), torch.tensor([[[0, 0, 1, 0]]])
+        >>> blank_region(image, region).tolist()  # the mean of 2 and 4, without the background
+        [[[0.0, 2.0, 3.0, 4.0]]]
+        >>> blank_region(image, region, fill="zero").tolist()
+        [[[0.0, 2.0, 0.0, 4.0]]]
     """
     check_option("fill", fill, FILLS)
     image = convert_to_tensor(image, track_meta=False)

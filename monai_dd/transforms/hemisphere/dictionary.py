@@ -8,7 +8,7 @@
 # WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
 # See the License for the specific language governing permissions and
 # limitations under the License.
-"""Dictionary forms of the cut into halves and of the blanking of a region."""
+"""Dictionary forms of the cut into hemispheres and of the mirrored region."""
 
 from __future__ import annotations
 
@@ -37,9 +37,9 @@ __all__ = [
 class HemisphereWindowd(MapTransform):
     """Find the window of :py:class:`Hemisphere` in a slice that is not normalized yet, and note it for ``Hemisphered``.
 
-    Normalized intensities are negative in a part of the brain, normalization of a half that is cut already would carry
-    a bright tumor into the intensities of everything beside it: so the window comes first, then the normalization of
-    the whole slice, then the cut. An item that has a window keeps it.
+    Normalized intensities are negative in a part of the brain, and normalization of a hemisphere that is cut already
+    would carry a bright tumor into the intensities of everything else: so the window comes first, then the
+    normalization of the whole slice, then the cut. An item that has a window keeps it.
 
     Args:
         keys: keys of the slices ``(C, H, W)``; the first one that the item has is looked at.
@@ -49,6 +49,12 @@ class HemisphereWindowd(MapTransform):
         window_key: key of the columns ``(start, stop)`` to keep.
         threshold: fraction of the slice's maximum that foreground exceeds.
         allow_missing_keys: do not raise when one of ``keys`` is missing.
+
+    Example:
+        >>> import torch
+        >>> item = {"image": torch.tensor([[[1.0, 4.0, 4.0, 1.0]]]), "side": "image_right"}
+        >>> HemisphereWindowd("image")(item)["window"]
+        [2, 4]
     """
 
     backend = Hemisphere.backend
@@ -98,6 +104,14 @@ class Hemisphered(MapTransform, InvertibleTransform):
         window_key: key of the columns ``(start, stop)`` to keep.
         threshold: fraction of the slice's maximum that foreground exceeds.
         allow_missing_keys: do not raise when one of ``keys`` is missing.
+
+    Example:
+        >>> import torch
+        >>> item = {"image": torch.tensor([[[1.0, 4.0, 4.0, 1.0]]]), "side": "image_right"}
+        >>> Hemisphered("image")(item)["image"].tolist()
+        [[[0.0, 0.0, 4.0, 1.0]]]
+        >>> Hemisphered("image")(item | {"window": [0, 3]})["image"].tolist()
+        [[[1.0, 4.0, 4.0, 0.0]]]
     """
 
     backend = Hemisphere.backend
@@ -143,6 +157,11 @@ class MirrorRegiond(MapTransform):
     Args:
         keys: keys of the regions ``(1, H, W)``.
         allow_missing_keys: do not raise when one of ``keys`` is missing.
+
+    Example:
+        >>> import torch
+        >>> MirrorRegiond("region")({"region": torch.tensor([[[0, 5, 0, 0]]])})["region"].tolist()
+        [[[0, 1, 1, 0]]]
     """
 
     backend = MirrorRegion.backend

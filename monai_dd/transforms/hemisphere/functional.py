@@ -40,6 +40,12 @@ def brain_columns(image: NdarrayOrTensor, threshold: float = 0.0) -> Window:
 
     Raises:
         ValueError: ``image`` has another number of dimensions, contains NaN or has no foreground.
+
+    Example:
+        >>> brain_columns(np.array([[0, 0, 1, 9, 2, 0], [0, 0, 0, 7, 0, 0]]))
+        (2, 5)
+        >>> brain_columns(np.array([[0, 0, 1, 9, 2, 0], [0, 0, 0, 7, 0, 0]]), threshold=0.2)
+        (3, 5)
     """
     return _extent(_foreground(_one_channel(image), threshold))
 
@@ -69,6 +75,10 @@ def midline_column(image: NdarrayOrTensor, threshold: float = 0.0) -> int:
 
     Raises:
         ValueError: ``image`` has another number of dimensions, contains NaN or has no foreground.
+
+    Example:
+        >>> midline_column(np.array([[0, 0, 1, 5, 5, 1], [0, 0, 2, 3, 3, 2]]))
+        4
     """
     image = _one_channel(image)
     foreground = _foreground(image, threshold)
@@ -95,7 +105,7 @@ def hemisphere_windows(
     mode         windows                                                                          needs mask
     ============ ================================================================================ ==========
     ``boundary`` left and right of the tumor's edge next to the middle of the slice (Ron et al.   yes
-                 2022, section 4.2): one window holds the whole tumor, the other none of it
+                 2022, Section 4.2): one window holds the whole tumor, the other none of it
     ``midline``  left and right of the brain's own plane of symmetry, ``midline_column``          no
     ``matched``  as ``boundary``, but equally many columns from the outer edges of the brain, so  yes
                  that the width of a window does not tell what is in it; a tumor that crosses the
@@ -115,6 +125,15 @@ def hemisphere_windows(
 
     Raises:
         ValueError: ``mode`` is unknown, ``mask`` is missing, empty or of another shape, or a window would be empty.
+
+    Example:
+        >>> image, mask = np.ones((1, 8)), np.array([[0, 1, 1, 0, 0, 0, 0, 0]])
+        >>> hemisphere_windows("midline", image)
+        ((0, 4), (4, 8))
+        >>> hemisphere_windows("boundary", image, mask)
+        ((0, 3), (3, 8))
+        >>> hemisphere_windows("matched", image, mask)
+        ((0, 3), (5, 8))
     """
     check_option("mode", mode, MODES)
     size = tuple(image.shape[-2:])
@@ -168,11 +187,11 @@ def _mirror_overlap(image: np.ndarray) -> np.ndarray:
 def _tumor_edge(mode: str, mask: NdarrayOrTensor | None, size: tuple[int, ...]) -> int:
     """The tumor's edge next to the middle of the slice, as a boundary between columns."""
     if mask is None:
-        raise ValueError(f"mask: mode {mode} cuts at the tumor's edge and needs the mask of the tumor, got none")
+        raise ValueError(f"mask: expected the mask of the tumor for mode {mode}, which cuts at its edge, got none")
     tumor = np.asarray(convert_to_numpy(mask)) > 0
     if tumor.shape not in (size, (1, *size)):
         raise ValueError(f"mask: expected the shape {size} or {(1, *size)} of the slice, got {tumor.shape}")
     columns = np.nonzero(tumor)[-1]
     if columns.size == 0:
-        raise ValueError(f"mask: mode {mode} cuts at the tumor's edge, got a mask without tumor")
+        raise ValueError(f"mask: expected a tumor for mode {mode}, which cuts at its edge, got a mask without one")
     return int(columns.max()) + 1 if columns.mean() < size[1] / 2 else int(columns.min())

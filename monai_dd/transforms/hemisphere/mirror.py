@@ -8,7 +8,7 @@
 # WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
 # See the License for the specific language governing permissions and
 # limitations under the License.
-"""The same place on both sides: what is blanked in the half with the tumor is blanked in the other half, too."""
+"""The same place on both sides: what is masked out in one hemisphere is masked out in the other, too."""
 
 from __future__ import annotations
 
@@ -24,7 +24,11 @@ __all__ = ["MirrorRegion"]
 class MirrorRegion(Transform):
     """Unite a region with its mirror image at the vertical center line of the slice.
 
-    Blanking the tumor alone would leave a smooth hole in one class only, which a classifier may find by itself.
+    Masking out the tumor alone would leave a smooth hole in one class only, which a classifier may find by itself.
+
+    Example:
+        >>> MirrorRegion()(torch.tensor([[[0, 5, 0, 0], [0, 0, 0, 1]]])).tolist()
+        [[[0, 1, 1, 0], [1, 0, 0, 1]]]
     """
 
     backend = [TransformBackends.TORCH]

@@ -189,12 +189,12 @@ class TestCommand(InFolder):
         [
             ("no table", None, None, r"labels: expected a CSV file, labels.csv is not there"),
             ("no column", ("patient_id", "series"), [("a", "s")], "expected the columns .*, missing label"),
-            ("label", None, [("a", "s0", "mild"), ("b", "s1", "bad")], r"line 3: label expected one .*, got 'bad'"),
-            ("label number", None, [("a", "s0", "3")], "line 2: label expected"),
-            ("no label", None, [("a", "s0", "")], "line 2: label expected"),
-            ("no patient", None, [(" ", "s0", "mild")], "line 2: patient_id expected a value, got none"),
-            ("no series", None, [("a", "", "mild")], "line 2: series expected a value, got none"),
-            ("short row", ("label", "patient_id", "series"), [("mild", "Doe")], "line 2: series expected a value"),
+            ("label", None, [("a", "s0", "mild"), ("b", "s1", "bad")], r"line 3: label: expected one .*, got 'bad'"),
+            ("label number", None, [("a", "s0", "3")], "line 2: label: expected"),
+            ("no label", None, [("a", "s0", "")], "line 2: label: expected"),
+            ("no patient", None, [(" ", "s0", "mild")], "line 2: patient_id: expected a value, got none"),
+            ("no series", None, [("a", "", "mild")], "line 2: series: expected a value, got none"),
+            ("short row", ("label", "patient_id", "series"), [("mild", "Doe")], "line 2: series: expected a value"),
             ("twice", None, [("a", "s0", "mild"), ("b", "s0/", "mild")], r"lines 2, 3: series is listed more than"),
             ("empty", None, [], r"two or more patients of each class .* normal \(0\), mild \(0\), severe \(0\)"),
             ("one class", None, [(f"p{i}", f"s{i}", "mild") for i in range(9)], r"got normal \(0\), severe \(0\)"),
@@ -236,7 +236,7 @@ class TestCommand(InFolder):
         datalist = build_fdg_datalist(self.root, self.root / "labels.csv", 0.5)
         self.assertEqual({i["label"] for i in datalist["validation"]}, {0, 1, 2})
         self.studies(["normal", "mild"], ["mild", "severe"], ["severe", "normal"])
-        self._refused("no patient-disjoint split into 2 folds keeps every class in both parts", "--val_fraction", "0.5")
+        self._refused("labels: expected a split into 2 folds with every class in both parts", "--val_fraction", "0.5")
 
     @parameterized.expand(["0", "-0.1", "0.6", "nan"])
     def test_refuses_the_fraction(self, value):

@@ -87,7 +87,7 @@ class TestLoad(InFolder):
         self.write({"image": ["a_t1.nii", "gone.nii#1"], "mask": "Doe.nii"}, {"image": "gone.nii#2"})
         with self.assertRaises(ValueError) as caught:
             load_datalist(self.file, "training", self.root)
-        self.assertIn("2 of 3 images and masks in the split 'training' of datalist.json", str(caught.exception))
+        self.assertIn("expected the 3 images and masks of the split 'training' of datalist.json", str(caught.exception))
         self.assertNotIn("Doe", str(caught.exception))
 
 

@@ -162,10 +162,10 @@ class TestRefuses(InPictures):
         path.write_bytes(path.read_bytes()[:200])
         (self.root / "masks" / "0004.png").write_text("text")
         self.save("masks/0005.png", self.tumor()[:-1])
-        message = "5 of 20 slices are broken .*0001.jpg: image is not there; .*0002.jpg: mask is not there; "
-        message += ".*0003.jpg: image is truncated or no picture; .*0004.jpg: mask is truncated or no picture; "
-        self.refused(message + r".*0005.jpg: mask has the shape \(31, 32\), image \(32, 32\)$")
-        with pytest.warns(UserWarning, match="skipped: images/0003.jpg: image is truncated"):
+        message = "got 5 broken ones of 20 .*0001.jpg: image: .* got no file .*0002.jpg: mask: .* got no file "
+        message += ".*0003.jpg: image: .* got a truncated or another file; .*0004.jpg: mask: .* got a truncated "
+        self.refused(message + r".*0005.jpg: mask: expected the shape \(32, 32\) of the image, got \(31, 32\)$")
+        with pytest.warns(UserWarning, match="skipped: images/0003.jpg: image: expected a picture, got a truncated"):
             datalist = self.build(skip_broken=True)
         self.assertEqual(datalist["skipped"], 5)
         self.assertEqual(sum(counts["slices"] for counts in datalist["counts"].values()), 15)
@@ -174,7 +174,7 @@ class TestRefuses(InPictures):
         [
             ("mode", {"mode": "other"}, "mode: expected one of"),
             ("area", {"min_area": 0}, "min_area: expected 1 pixel or more, got 0"),
-            ("large area", {"min_area": 37}, "training: expected halves of both classes, got none of"),
+            ("large area", {"min_area": 37}, "training: expected hemispheres of both classes, got none of"),
             (
                 "two parts",
                 {"fractions": (0.8, 0.2)},
@@ -188,7 +188,7 @@ class TestRefuses(InPictures):
             (
                 "pattern",
                 {"image_pattern": "{id}.jpg"},
-                "image_pattern: '{id}.jpg' does not fit index.csv, line 2.*'id'",
+                "image_pattern: .* got '{id}.jpg', which does not fit line 2 of index.csv.*'id'",
             ),
             ("format", {"mask_pattern": "{diagnosis:04d}.png"}, "mask_pattern: .* does not fit .* ValueError"),
         ]
@@ -203,7 +203,7 @@ class TestRefuses(InPictures):
         self.write([(1, "m", "")])
         self.refused("index.csv, line 2: expected values of block, diagnosis, got an empty one")
         self.write([(1, "m", 1), (2, "m", 1), (1, "m", 2)])
-        self.refused("index.csv, lines 2 and 4: the same slice is listed twice")
+        self.refused("index.csv: expected each slice once, got the same in the lines 2 and 4")
 
     def test_stratum_of_too_few_groups(self):
         self.write([(i, "m" if i < 3 else "g", i) for i in range(5)])

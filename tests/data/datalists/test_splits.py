@@ -79,9 +79,11 @@ class TestDescribe(unittest.TestCase):
         self.assertEqual(leak, {"width_auc": 1.0})
 
     def test_empty_class(self):
-        with self.assertRaisesRegex(ValueError, "^test: expected halves of both classes, got none of 'tumor' among 1"):
+        with self.assertRaisesRegex(
+            ValueError, "^test: expected hemispheres of both classes, got none of 'tumor' among 1"
+        ):
             describe_split("test", [self.half(0, 4)], "patients")
-        with self.assertRaisesRegex(ValueError, "none of 'no tumor' and 'tumor' among 0 halves"):
+        with self.assertRaisesRegex(ValueError, "none of 'no tumor' and 'tumor' among 0 hemispheres"):
             describe_split("test", [], "patients")
 
 
@@ -92,7 +94,10 @@ class TestBroken(unittest.TestCase):
             refuse_broken(broken, 9, "studies", skip_broken=False)
         message = str(caught.exception)
         self.assertTrue(
-            message.startswith("7 of 9 studies are broken (skip_broken leaves them out): p0: T1 missing; p1")
+            message.startswith(
+                "dataset_dir: expected studies that can be read, got 7 broken ones of 9 (skip_broken leaves them out): "
+                "p0: T1 missing; p1"
+            )
         )
         self.assertTrue(message.endswith("p4: T1 missing; ..."))
         self.assertNotIn("\n", message)
@@ -108,6 +113,6 @@ class TestBroken(unittest.TestCase):
     def test_none_is_left(self):
         with (
             pytest.warns(UserWarning),
-            self.assertRaisesRegex(ValueError, "all 1 studies are broken: none is left"),
+            self.assertRaisesRegex(ValueError, "expected studies that can be read, got 1 broken ones$"),
         ):
             refuse_broken({"p1": "T1 missing"}, 1, "studies", skip_broken=True)

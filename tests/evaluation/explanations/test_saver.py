@@ -169,7 +169,9 @@ class TestExplanationSaver(unittest.TestCase):
     def test_another_split_is_refused(self):
         self.run_saver(settings={"split": "validation", "image_size": [16, 16]})
         self.run_saver(settings={"split": "validation", "image_size": [16, 16]})
-        with self.assertRaisesRegex(ValueError, "another split .validation, now test.; choose another folder$"):
+        with self.assertRaisesRegex(
+            ValueError, "expected explanations of split test or none in 'out', got those of validation$"
+        ):
             self.run_saver(settings={"split": "test", "image_size": [16, 16]})
 
     def test_another_explainer_comes_to_the_same_file(self):
@@ -180,9 +182,11 @@ class TestExplanationSaver(unittest.TestCase):
         self.run_saver()
         with torch.no_grad():
             next(self.network.parameters()).add_(1)
-        with self.assertRaisesRegex(ValueError, "^output_dir: 'out' has explanations of another weights"):
+        with self.assertRaisesRegex(
+            ValueError, "^output_dir: expected explanations of weights .* or none in 'out', got"
+        ):
             self.run_saver()
-        with self.assertRaisesRegex(ValueError, "^output_dir: 'out' has explanations of another seed"):
+        with self.assertRaisesRegex(ValueError, "^output_dir: expected explanations of seed .* or none in 'out', got"):
             self.run_saver(seed=4)
 
     def test_perturbation_deletion_insertion(self):
@@ -288,7 +292,7 @@ class TestExplanationSaver(unittest.TestCase):
 
     def test_labels_and_predictions_do_not_share_a_file(self):
         self.run_saver()
-        with self.assertRaisesRegex(ValueError, "^output_dir: 'out' has explanations of another class"):
+        with self.assertRaisesRegex(ValueError, "^output_dir: expected explanations of class .* or none in 'out', got"):
             self.run_saver(explain_class="label")
 
     def test_masks_of_several_channels_unite(self):

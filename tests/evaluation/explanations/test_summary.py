@@ -90,10 +90,13 @@ class TestSummary(unittest.TestCase):
 
     def test_perturbation_needs_labels(self):
         with self.assertRaisesRegex(
-            ValueError, "^explanations: variant 'exact', seed 0 has perturbation but no labels"
+            ValueError, "^explanations: expected labels .* for perturbation of variant 'exact', seed 0, got none"
         ):
             summarize_explanations(_run([], values=[1]))
-        with self.assertRaisesRegex(ValueError, "perturbation_auc of variant 'exact', seed 0 needs the label of each"):
+        with self.assertRaisesRegex(
+            ValueError,
+            "expected the label of each image .* for .*perturbation_auc of variant 'exact', seed 0, got some without",
+        ):
             summarize_explanations(_run([0], values=[1, 1]))
 
 

@@ -143,7 +143,9 @@ class TestLocalizationSaver(unittest.TestCase):
                 self.run_saver(changed, folder="refused")
         self.assertFalse((self.root / "refused").exists())
         self.run_saver()
-        with self.assertRaisesRegex(ValueError, "^output_dir: 'out' has results of another variant or seed"):
+        with self.assertRaisesRegex(
+            ValueError, "^output_dir: expected results .* in 'out', got those of another variant or seed"
+        ):
             self.run_saver(variant="robust")
         with self.assertRaisesRegex(ValueError, "^folds: expected 2 or more, got 1$"):
             self.run_saver(folds=1)

@@ -69,7 +69,7 @@ class TestHemisphered(unittest.TestCase):
             Hemisphered(["absent", "image"])(data)
         with self.assertRaisesRegex(ValueError, "^item: expected 'window' or 'side', got neither"):
             Hemisphered("image")(item())
-        with self.assertRaisesRegex(ValueError, "^mask: mode boundary .* got none"):
+        with self.assertRaisesRegex(ValueError, "^mask: expected .* for mode boundary, .* got none"):
             Hemisphered("image", "boundary", mask_key="absent")(data)
 
     @parameterized.expand([(wrap, pred) for wrap in (MetaTensor, torch.Tensor) for pred in (MetaTensor, torch.Tensor)])

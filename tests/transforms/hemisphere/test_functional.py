@@ -200,8 +200,14 @@ class TestWindows(unittest.TestCase):
     @parameterized.expand(
         [
             ("mode", "half", np.ones((4, 8)), np.eye(4, 8), "^mode: expected one of"),
-            ("no_mask", "boundary", np.ones((4, 8)), None, "^mask: mode boundary .* got none"),
-            ("empty_mask", "matched", np.ones((4, 8)), np.zeros((4, 8)), "^mask: mode matched .* without tumor"),
+            ("no_mask", "boundary", np.ones((4, 8)), None, "^mask: expected .* for mode boundary, .* got none"),
+            (
+                "empty_mask",
+                "matched",
+                np.ones((4, 8)),
+                np.zeros((4, 8)),
+                "^mask: expected .* for mode matched, .* got a mask without one",
+            ),
             ("shape", "boundary", np.ones((4, 8)), np.ones((4, 9)), r"\(4, 8\) or \(1, 4, 8\) .* got \(4, 9\)"),
             ("channels", "boundary", np.ones((4, 8)), np.ones((2, 4, 8)), r"^mask: .* got \(2, 4, 8\)"),
             ("all_tumor", "boundary", np.ones((4, 8)), np.ones((4, 8)), "both sides of the cut at 8, .* image_right"),

@@ -8,7 +8,7 @@
 # WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
 # See the License for the specific language governing permissions and
 # limitations under the License.
-"""Data lists of BraTS: folders of MRI with tumor masks become halves of slices in a patient-disjoint split.
+"""Data lists of BraTS: folders of MRI with tumor masks become hemispheres of slices in a patient-disjoint split.
 
 Command line: ``monai-dd datalist brats --help``.
 """
@@ -34,7 +34,7 @@ from monai_dd.utils.checks import check_option
 
 __all__ = ["build_brats_datalist", "find_brats_halves"]
 
-SECTIONS = ("training", "validation")
+SPLITS = ("training", "validation")
 ITEM = ("image", "mask", "slice", "side", "window", "label")
 T = TypeVar("T")
 
@@ -51,18 +51,19 @@ def build_brats_datalist(
     num_workers: int = 0,
     progress: bool = True,
 ) -> dict[str, Any]:
-    """Halves of the axial slices of BraTS studies, split into training and validation with no patient in both.
+    """Hemispheres of the axial slices of BraTS studies, split into training and validation with no patient in both.
 
     Reads BraTS 2018 to 2023 and MSD Task01, see ``find_brats_studies``; several studies of one patient stay together.
-    All volumes are read once and checked. Patients without a half that counts are left out of the split.
+    All volumes are read once and checked. Patients without a hemisphere that counts are left out of the split.
 
     Args:
         dataset_dir: folder that all paths are relative to.
         mode: the cut, ``"boundary"``, ``"midline"`` or ``"matched"``, see ``hemisphere_windows``. Slices without tumor
             count in mode ``midline`` only.
-        min_area: least tumor (all labels of the mask together) of a half with label 1, in pixels of the file; 1000 in
-            the paper (Ron et al. 2022, Section 4.2), where a pixel is 1 mm^2.
-        min_brain_fraction: least brain (voxels above zero) of a half with label 0, as a fraction of the slice's pixels.
+        min_area: least tumor (all labels of the mask together) of a hemisphere with label 1, in pixels of the file;
+            1000 in the paper (Ron et al. 2022, Section 4.2), where a pixel is 1 mm^2.
+        min_brain_fraction: least brain (voxels above zero) of a hemisphere with label 0, as a fraction of the slice's
+            pixels.
         val_fraction: share of the patients in the validation part; 0.2 in the paper.
         seed: of the split.
         slice_step: use each ``slice_step``-th slice.
@@ -71,15 +72,27 @@ def build_brats_datalist(
         progress: whether to show a progress bar.
 
     Returns:
-        MONAI data list with the sections ``training`` and ``validation``. Items hold ``image`` (T1, T1ce, T2, FLAIR;
+        MONAI data list with the splits ``training`` and ``validation``. Items hold ``image`` (T1, T1ce, T2, FLAIR;
         ``FILE#k`` is volume ``k`` of a 4D file), ``mask``, ``slice`` (index along the file's axial axis), ``side``,
         ``window`` (columns from the patient's right to left) and ``label``. Further keys: ``labels``, ``layout``,
         ``channels`` (the names found for each), ``mode``, ``min_area``, ``seed``, ``counts`` and ``leak`` of each
-        section (see ``width_auc``), ``skipped`` (number of studies).
+        split (see ``width_auc``), ``skipped`` (number of studies).
 
     Raises:
-        ValueError: for a folder without studies, broken studies, or a split that would leave a section or a class of
-            it empty.
+        ValueError: for a folder without studies, broken studies, or too few patients for both splits and both
+            classes in each.
+
+    Example:
+        >>> import tempfile
+        >>> import nibabel as nib, numpy as np
+        >>> brain, tumor = np.ones((8, 8, 1)), np.zeros((8, 8, 1))
+        >>> tumor[1:3, 3:5] = 1
+        >>> with tempfile.TemporaryDirectory() as folder:
+        ...     for name in (f"{p}_{channel}" for p in "ab" for channel in ("t1", "t1ce", "t2", "flair", "seg")):
+        ...         nib.save(nib.Nifti1Image(tumor if "seg" in name else brain, np.eye(4)), f"{folder}/{name}.nii")
+        ...     datalist = build_brats_datalist(folder, min_area=1, val_fraction=0.5, progress=False)
+        >>> [(item["side"], item["window"], item["label"]) for item in datalist["training"]]
+        [('image_left', [0, 5], 0), ('image_right', [5, 8], 1)]
     """
     check_option("mode", mode, MODES)
     for argument, value in (("min_area", min_area), ("slice_step", slice_step)):
@@ -108,12 +121,12 @@ def build_brats_datalist(
     patients = sorted({half["group"] for half in halves})
     if not patients:
         raise ValueError(
-            f"dataset_dir: no half counts in {len(studies)} studies: no slice has {min_area} pixels of tumor"
+            f"dataset_dir: expected slices with {min_area} pixels of tumor or more, got none in {len(studies)} studies"
         )
     for study, _ in found:
         if study.odd_mask:
             warnings.warn(f"{study.name}: no file is named as a mask, {study.odd_mask} is taken for it", stacklevel=2)
-    section_of = split_groups(patients, (1 - val_fraction, val_fraction), seed)
+    split_of = split_groups(patients, (1 - val_fraction, val_fraction), seed)
     used = [study for study, _ in found]
     datalist: dict[str, Any] = {
         "labels": LABELS,
@@ -122,8 +135,8 @@ def build_brats_datalist(
         **{"mode": mode, "min_area": min_area, "seed": seed},
         **{"skipped": skipped, "counts": {}, "leak": {}},
     }
-    for index, name in enumerate(SECTIONS):
-        here = [half for half in halves if section_of[half["group"]] == index]
+    for index, name in enumerate(SPLITS):
+        here = [half for half in halves if split_of[half["group"]] == index]
         datalist["counts"][name], datalist["leak"][name] = describe_split(name, here, "patients")
         datalist[name] = [{key: half[key] for key in ITEM} for half in here]
     return datalist
@@ -150,6 +163,15 @@ def find_brats_halves(
 
     Raises:
         ValueError: for a folder without studies, broken studies, or none with enough brain.
+
+    Example:
+        >>> import tempfile
+        >>> import nibabel as nib, numpy as np
+        >>> with tempfile.TemporaryDirectory() as folder:
+        ...     for channel in ("t1", "t1ce", "t2", "flair"):
+        ...         nib.save(nib.Nifti1Image(np.ones((4, 4, 1)), np.eye(4)), f"{folder}/patient_{channel}.nii")
+        ...     [(item["slice"], item["side"]) for item in find_brats_halves(folder)]
+        [(0, 'image_left'), (0, 'image_right')]
     """
     root = Path(dataset_dir).absolute()
     studies = find_brats_studies(root, needs_mask=False)
@@ -162,7 +184,8 @@ def find_brats_halves(
         for side in SIDES
     ]
     if not items:
-        raise ValueError(f"dataset_dir: no slice of {len(studies)} studies is {min_brain_fraction:.0%} brain or more")
+        expected = f"slices with {min_brain_fraction:.0%} brain or more"
+        raise ValueError(f"dataset_dir: expected {expected}, got none in {len(studies)} studies")
     return items
 
 

@@ -8,7 +8,7 @@
 # WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
 # See the License for the specific language governing permissions and
 # limitations under the License.
-"""The volumes of one BraTS study, checked, and its axial slices as halves."""
+"""The volumes of one BraTS study, checked, and its axial slices as hemispheres."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ __all__ = ["brain_slices", "read_study", "study_halves"]
 def study_halves(
     root: Path, study: BratsStudy, mode: str, min_area: int, min_brain_fraction: float, slice_step: int
 ) -> list[dict[str, Any]]:
-    """Halves of all axial slices of a study, see ``label_halves``; each with ``slice``, its index in the file.
+    """Hemispheres of all axial slices of a study, see ``label_halves``; each with ``slice``, its index in the file.
 
     Raises:
         ValueError: saying why the study is broken.
@@ -83,18 +83,18 @@ def read_study(root: Path, study: BratsStudy, needs_mask: bool) -> tuple[np.ndar
         voxels, affine = files[path]
         if volume is not None:
             if voxels.ndim != 4 or voxels.shape[3] != len(CHANNELS):
-                raise ValueError(f"expected a file of {len(CHANNELS)} volumes, got the shape {voxels.shape}")
+                raise ValueError(f"{what}: expected a file of {len(CHANNELS)} volumes, got the shape {voxels.shape}")
             voxels = voxels[..., volume]
         if voxels.ndim != 3:
-            raise ValueError(f"{what} is no volume: it has the shape {voxels.shape}")
+            raise ValueError(f"{what}: expected a volume, got the shape {voxels.shape}")
         if not np.isfinite(voxels).all():
-            raise ValueError(f"{what} has NaN or infinite voxels")
+            raise ValueError(f"{what}: expected numbers, got NaN or infinite voxels")
         if not volumes:
             shape, place = voxels.shape, affine
         if voxels.shape != shape:
-            raise ValueError(f"{what} has the shape {voxels.shape}, T1 has {shape}")
+            raise ValueError(f"{what}: expected the shape {shape} of T1, got {voxels.shape}")
         if not np.allclose(affine, place, rtol=0, atol=AFFINE_TOL):
-            raise ValueError(f"{what} has another affine than T1")
+            raise ValueError(f"{what}: expected the affine of T1, got another one")
         volumes.append(_axial(voxels, affine))
     tumor = volumes.pop() != 0 if needs_mask else None
     return np.stack(volumes), tumor
@@ -105,9 +105,9 @@ def _read(path: Path, what: str) -> tuple[np.ndarray, np.ndarray]:
         image = nib.load(path)
         voxels, affine = image.get_fdata(dtype=np.float32, caching="unchanged"), image.affine
     except (OSError, EOFError, ValueError, zlib.error, ImageFileError, HeaderDataError) as error:
-        raise ValueError(f"{what} is truncated or no NIfTI file") from error
+        raise ValueError(f"{what}: expected a NIfTI file, got a truncated or another one") from error
     if not np.isfinite(affine).all() or np.linalg.det(affine) == 0:
-        raise ValueError(f"{what} has an affine that cannot be inverted")
+        raise ValueError(f"{what}: expected an invertible affine, got one that is not")
     return voxels, affine
 
 

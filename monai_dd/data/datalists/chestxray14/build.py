@@ -8,7 +8,7 @@
 # WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
 # See the License for the specific language governing permissions and
 # limitations under the License.
-"""Data lists of ChestX-ray14: images, labels of fourteen findings and boxes, in sections with no patient in two.
+"""Data lists of ChestX-ray14: images, labels of fourteen findings and boxes, in splits with no patient in two.
 
 Command line: ``monai-dd datalist chestxray14 --help``.
 """
@@ -30,7 +30,7 @@ from monai_dd.utils.checks import check_option
 
 __all__ = ["FINDINGS", "build_chestxray14_datalist"]
 
-SECTIONS = ("training", "validation", "test")
+SPLITS = ("training", "validation", "test")
 TEST_FRACTION = 0.25
 
 
@@ -44,12 +44,12 @@ def build_chestxray14_datalist(
     drop_unlabeled_boxes: bool = False,
     progress: bool = False,
 ) -> dict[str, Any]:
-    """Images of ChestX-ray14 with their labels and boxes, split into training, validation and test by patient.
+    r"""Images of ChestX-ray14 with their labels and boxes, split into training, validation and test by patient.
 
     In the published layout the test part is the published one, which has all images with boxes; the patients of
     ``train_val_list.txt`` are dealt out to training and validation at random. A data set with ``labels.csv`` has no
     split: there, likewise, all patients with boxes are in the test part, others fill it up to ``test_fraction``, and
-    patients with and without findings are in all sections in the same proportions, those with boxes aside.
+    patients with and without findings are in all splits in the same proportions, those with boxes aside.
 
     Args:
         dataset_dir: folder with the tables (see ``read_chest_tables``) and the images in ``images_001/images`` and so
@@ -65,15 +65,29 @@ def build_chestxray14_datalist(
         progress: whether to show a progress bar.
 
     Returns:
-        MONAI data list with the sections ``training``, ``validation`` and ``test``; items hold ``image``, ``label`` (a
+        MONAI data list with the splits ``training``, ``validation`` and ``test``; items hold ``image``, ``label`` (a
         zero or one for each class), ``patient`` and ``boxes`` (``[class, top, left, bottom, right]`` each, fractions of
-        the height and width). Further keys: ``class_names``, ``seed``, ``counts`` of each section (patients, images,
+        the height and width). Further keys: ``class_names``, ``seed``, ``counts`` of each split (patients, images,
         ``negative`` for labels of zeros, images of each finding and boxes of each), ``skipped`` (images that are not
         there) and ``unlabeled_boxes`` (boxes kept or left out whose finding is not in the label).
 
     Raises:
         ValueError: for tables and boxes as ``read_chest_tables``, ``read_chest_boxes`` and ``box_fractions`` say,
-            images that are not there or twice, or a split that would leave a section empty.
+            images that are not there or twice, or too few patients for all splits.
+
+    Example:
+        >>> import tempfile
+        >>> from PIL import Image
+        >>> with tempfile.TemporaryDirectory() as folder:
+        ...     rows = [f"{i}.png,{i},{'Mass' if i % 2 else 'No Finding'}" for i in range(9)]
+        ...     _ = Path(folder, "labels.csv").write_text("\n".join(["image,patient,findings", *rows]))
+        ...     _ = Path(folder, "boxes.csv").write_text("image,finding,x,y,width,height\n1.png,Mass,5,2,5,4")
+        ...     Path(folder, "images").mkdir()
+        ...     for i in range(9):
+        ...         Image.new("L", (20, 10)).save(f"{folder}/images/{i}.png")
+        ...     datalist = build_chestxray14_datalist(folder, classes=["Mass"], val_fraction=0.4)
+        >>> [item["boxes"] for item in datalist["test"] if item["boxes"]], datalist["counts"]["validation"]["images"]
+        ([[[0, 0.2, 0.25, 0.6, 0.5]]], 3)
     """
     names = list(FINDINGS if classes is None else classes)
     for name in names:
@@ -88,7 +102,7 @@ def build_chestxray14_datalist(
         warnings.warn(f"{len(tables.patients) - len(wanted)} images left out: they are in neither list", stacklevel=2)
     files = _find_images(root, set(wanted), progress)
     kept = _present(wanted, files, skip_missing)
-    section_of = _split(tables, kept, set(boxes), val_fraction, test_fraction, seed)
+    split_of = _split(tables, kept, set(boxes), val_fraction, test_fraction, seed)
 
     boxes = {name: [box for box in boxes[name] if box.finding in names] for name in kept if boxes.get(name)}
     unlabeled = _unlabeled(tables, boxes, drop_unlabeled_boxes)
@@ -97,8 +111,8 @@ def build_chestxray14_datalist(
     fractions = box_fractions(boxes, {name: root / files[name] for name in boxes}, tables.boxes_file.name)
     datalist: dict[str, Any] = {"class_names": names, "seed": seed, "counts": {}}
     datalist |= {"skipped": len(wanted) - len(kept), "unlabeled_boxes": sum(map(len, unlabeled.values()))}
-    for index, section in enumerate(SECTIONS):
-        datalist[section] = [
+    for index, split in enumerate(SPLITS):
+        datalist[split] = [
             {
                 "image": files[name],
                 "label": [int(finding in tables.findings[name]) for finding in names],
@@ -106,11 +120,11 @@ def build_chestxray14_datalist(
                 "boxes": [[names.index(finding), *sides] for finding, sides in fractions.get(name, [])],
             }
             for name in kept
-            if section_of[tables.patients[name]] == index
+            if split_of[tables.patients[name]] == index
         ]
-        if not datalist[section]:
-            raise ValueError(f"{section}: expected images, none is left: more data or another val_fraction is needed")
-        datalist["counts"][section] = _counts(datalist[section], names)
+        if not datalist[split]:
+            raise ValueError(f"{split}: expected images, none is left: more data or another val_fraction is needed")
+        datalist["counts"][split] = _counts(datalist[split], names)
     return datalist
 
 
@@ -131,7 +145,9 @@ def _find_images(root: Path, wanted: set[str], progress: bool) -> dict[str, str]
                     files[name] = f"{place}/{name}"
                     bar.update()
     if twice:
-        raise ValueError(f"dataset_dir: {len(twice)} images are in more than one folder: {first_three(sorted(twice))}")
+        raise ValueError(
+            f"dataset_dir: expected each image in one folder, got {len(twice)} in several: {first_three(sorted(twice))}"
+        )
     return files
 
 
@@ -141,7 +157,7 @@ def _present(wanted: list[str], files: dict[str, str], skip_missing: bool) -> li
     if absent:
         what = f"{len(absent)} of {len(wanted)} images are not there: {first_three(absent)}"
         if not skip_missing or len(absent) == len(wanted):
-            raise ValueError(f"dataset_dir: {what} (skip_missing leaves them out)")
+            raise ValueError(f"dataset_dir: expected all images of the tables, {what} (skip_missing leaves them out)")
         warnings.warn(f"skipped: {what}", stacklevel=3)
     return [name for name in wanted if name in files]
 
@@ -154,7 +170,7 @@ def _split(
     test_fraction: float | None,
     seed: int,
 ) -> dict[str, int]:
-    """Section of each patient, as its place in ``SECTIONS``."""
+    """Split of each patient, as its place in ``SPLITS``."""
     for argument, value in (("val_fraction", val_fraction), ("test_fraction", test_fraction)):
         if value is not None and not 0 < value < 1:
             raise ValueError(f"{argument}: expected a number between 0 and 1, got {value}")

@@ -51,13 +51,18 @@ def create_brain_phantom(
 
     Raises:
         ValueError: when ``seed`` is negative, ``noise`` is negative or ``spacing`` is out of range.
+
+    Example:
+        >>> phantom = create_brain_phantom(seed=1, spacing=8)
+        >>> phantom.images.shape, phantom.tumor_side, np.unique(phantom.mask).tolist()
+        ((4, 30, 30, 20), 'left', [0, 1, 2, 4])
     """
     if seed < 0:
-        raise ValueError(f"seed: expected a non-negative integer, got {seed}.")
+        raise ValueError(f"seed: expected a non-negative integer, got {seed}")
     if not 0.5 <= spacing <= 8:
-        raise ValueError(f"spacing: expected 0.5 to 8 mm, got {spacing!r}.")
+        raise ValueError(f"spacing: expected 0.5 to 8 mm, got {spacing!r}")
     if noise is not None and not noise >= 0:
-        raise ValueError(f"noise: expected a number >= 0 or None, got {noise!r}.")
+        raise ValueError(f"noise: expected a number >= 0 or None, got {noise!r}")
     streams = [np.random.default_rng(s) for s in np.random.SeedSequence([seed]).spawn(6)]
     patient_rng, outline_rng, anatomy_rng, tumor_rng, shape_rng, scan_rng = streams
     patient, tumor = draw_brain_patient(patient_rng), draw_tumor(tumor_rng) if has_tumor else None

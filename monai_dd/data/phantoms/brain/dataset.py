@@ -60,6 +60,13 @@ def write_brain_phantom_patients(
     Raises:
         FileExistsError: when a folder holds another phantom.
         ValueError: for numbers out of range.
+
+    Example:
+        >>> import tempfile
+        >>> with tempfile.TemporaryDirectory() as folder:
+        ...     (patient,) = write_brain_phantom_patients(folder, num_patients=1, spacing=8, progress=False)
+        ...     sorted(file.name.removeprefix(patient.name) for file in patient.iterdir())
+        ['_flair.nii.gz', '_seg.nii.gz', '_t1.nii.gz', '_t1ce.nii.gz', '_t2.nii.gz']
     """
     if num_patients < 1 or seed < 0 or num_workers < 1:
         raise ValueError(

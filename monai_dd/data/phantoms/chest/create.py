@@ -55,11 +55,16 @@ def create_chest_phantom(
 
     Raises:
         ValueError: when ``seed``, ``visit`` or ``image_size`` is out of range or a finding is unknown.
+
+    Example:
+        >>> phantom = create_chest_phantom(seed=1, image_size=64, findings=["Mass"])
+        >>> phantom.image.shape, phantom.findings, [box.finding for box in phantom.boxes]
+        ((64, 64), ('Mass',), ['Mass'])
     """
     if seed < 0 or visit < 0:
-        raise ValueError(f"seed and visit: expected >= 0 and >= 0, got {seed} and {visit}.")
+        raise ValueError(f"seed and visit: expected >= 0 and >= 0, got {seed} and {visit}")
     if not 32 <= image_size <= 2048:
-        raise ValueError(f"image_size: expected 32 to 2048 pixels, got {image_size}.")
+        raise ValueError(f"image_size: expected 32 to 2048 pixels, got {image_size}")
     streams = [np.random.default_rng(s) for s in np.random.SeedSequence([seed]).spawn(6)]
     patient_rng, chronic_rng, bone_rng, vessel_rng, texture_rng, stomach_rng = streams
     streams = [np.random.default_rng(s) for s in np.random.SeedSequence([seed, visit + 1]).spawn(6)]

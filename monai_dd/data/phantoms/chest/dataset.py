@@ -84,6 +84,13 @@ def write_chest_phantom_images(
     Raises:
         FileExistsError: when an image is there that is another phantom or none.
         ValueError: for numbers out of range, see also :func:`create_chest_phantom`.
+
+    Example:
+        >>> import tempfile
+        >>> with tempfile.TemporaryDirectory() as folder:
+        ...     root = write_chest_phantom_images(folder, num_patients=1, image_size=32, progress=False)
+        ...     sorted(path.name for path in root.iterdir())
+        ['BBox_List_2017.csv', 'Data_Entry_2017.csv', 'README.txt', 'images_001', 'test_list.txt', 'train_val_list.txt']
     """
     if num_patients < 1 or seed < 0 or num_workers < 1:
         raise ValueError(

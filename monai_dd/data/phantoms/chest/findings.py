@@ -55,7 +55,7 @@ def check_findings(findings: Collection[str]) -> tuple[str, ...]:
     """
     unknown = sorted(set(findings) - set(CHEST_FINDINGS))
     if unknown:
-        raise ValueError(f"findings: expected names among {', '.join(CHEST_FINDINGS)}, got {', '.join(unknown)}.")
+        raise ValueError(f"findings: expected names among {', '.join(CHEST_FINDINGS)}, got {', '.join(unknown)}")
     return tuple(name for name in CHEST_FINDINGS if name in findings)
 
 

@@ -76,7 +76,7 @@ def expose(
 ) -> NDArray[np.uint8]:
     """Gray values of a radiograph: logarithm of the signal, bright where much is absorbed.
 
-    The signal behind each pixel follows the law of Beer and Lambert, plus scatter. The display maps the attenuation
+    The signal of each pixel follows the law of Beer and Lambert, plus scatter. The display maps the attenuation
     that the patient's build lets expect behind lung and mediastinum to the gray values of the exposure, with a
     logistic curve like that of film; findings do not change the mapping.
 

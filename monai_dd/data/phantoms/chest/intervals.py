@@ -50,8 +50,8 @@ def section(
         depth: y of the middle of the sections.
         exponent: 2 is an ellipse, larger is boxier.
     """
-    room = 1 - np.abs(offset / np.maximum(half_width, 1e-3)) ** np.float32(exponent)
-    half = np.asarray(half_depth, np.float32) * np.maximum(room, 0) ** np.float32(1 / exponent)
+    rest = 1 - np.abs(offset / np.maximum(half_width, 1e-3)) ** np.float32(exponent)
+    half = np.asarray(half_depth, np.float32) * np.maximum(rest, 0) ** np.float32(1 / exponent)
     return Interval(np.float32(depth) - half, np.float32(depth) + half)
 
 
@@ -68,8 +68,8 @@ def ellipsoid(
     if exponent == 2:
         half = np.sqrt(np.maximum(1 - along**2 - across**2, 0))
     else:
-        room = 1 - np.abs(along) ** np.float32(exponent) - np.abs(across) ** np.float32(exponent)
-        half = np.maximum(room, 0) ** np.float32(1 / exponent)
+        rest = 1 - np.abs(along) ** np.float32(exponent) - np.abs(across) ** np.float32(exponent)
+        half = np.maximum(rest, 0) ** np.float32(1 / exponent)
     half *= np.float32(radii[1])
     return Interval(np.float32(center[1]) - half, np.float32(center[1]) + half)
 

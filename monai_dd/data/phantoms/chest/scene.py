@@ -72,8 +72,8 @@ class ChestScene:
         )
         rows, columns = (np.clip(np.round(a), 0, self.detector.size - 1).astype(int) for a in (rows, columns))
         at = ((sides[:, None] + 1) // 2, rows, columns)
-        room = np.where(self.air[at] > 0.9 * self.healthy[at], self.air[at], 0).min(axis=1)
-        best = int(np.argmax(np.minimum(room, 70)))  # the first of those with enough
+        rest = np.where(self.air[at] > 0.9 * self.healthy[at], self.air[at], 0).min(axis=1)
+        best = int(np.argmax(np.minimum(rest, 70)))  # the first of those with enough
         return int(sides[best]), float(x[best]), float(z[best])
 
 

@@ -67,14 +67,21 @@ def create_pet_phantom(
 
     Raises:
         ValueError: when an argument is not one of the choices above, or the voxel size is not between 1 and 20 mm.
+
+    Example:
+        >>> phantom = create_pet_phantom("mild", seed=1, voxel_size=20)
+        >>> phantom.suv.shape, phantom.label_name, phantom.altered_muscles
+        ((35, 20, 86), 'mild', ('biceps_right', 'biceps_left', 'thigh_right', 'thigh_left'))
+        >>> bool(phantom.mask.any()), bool(create_pet_phantom("normal", seed=1, voxel_size=20).mask.any())
+        (True, False)
     """
     index, size = label_index(label), _check_voxel_size(voxel_size)
     if coverage not in _COVERAGES:
-        raise ValueError(f"coverage: expected one of {_COVERAGES}, got {coverage!r}.")
+        raise ValueError(f"coverage: expected one of {_COVERAGES}, got {coverage!r}")
     if arms not in (None, "up", "down"):
-        raise ValueError(f"arms: expected 'up', 'down' or None, got {arms!r}.")
+        raise ValueError(f"arms: expected 'up', 'down' or None, got {arms!r}")
     if seed < 0 or study < 0:
-        raise ValueError(f"seed and study: expected non-negative integers, got {seed} and {study}.")
+        raise ValueError(f"seed and study: expected non-negative integers, got {seed} and {study}")
     patient_rng, shape_rng = (np.random.default_rng(s) for s in np.random.SeedSequence([seed]).spawn(2))
     streams = np.random.SeedSequence([seed, study, 1]).spawn(6)
     pose_rng, uptake_rng, muscle_rng, share_rng, noise_rng = (np.random.default_rng(s) for s in streams[:5])
@@ -127,7 +134,7 @@ def create_pet_phantom(
 def _check_voxel_size(voxel_size: Sequence[float] | float) -> tuple[float, float, float]:
     size = np.broadcast_to(np.asarray(voxel_size, float), (3,)) if np.size(voxel_size) in (1, 3) else np.zeros(3)
     if not np.all((size >= 1) & (size <= 20)):
-        raise ValueError(f"voxel_size: expected one or three numbers from 1 to 20 mm, got {voxel_size!r}.")
+        raise ValueError(f"voxel_size: expected one or three numbers from 1 to 20 mm, got {voxel_size!r}")
     return tuple(float(v) for v in size)
 
 

@@ -94,9 +94,9 @@ def plan_studies(
     """
     fractions = np.asarray(label_fractions, float)
     if fractions.shape != (len(LABEL_NAMES),) or np.any(fractions < 0) or not fractions.sum() > 0:
-        raise ValueError(f"label_fractions: expected three numbers >= 0 with a positive sum, got {label_fractions!r}.")
+        raise ValueError(f"label_fractions: expected three numbers >= 0 with a positive sum, got {label_fractions!r}")
     if num_studies < 1 or seed < 0:
-        raise ValueError(f"num_studies and seed: expected >= 1 and >= 0, got {num_studies} and {seed}.")
+        raise ValueError(f"num_studies and seed: expected >= 1 and >= 0, got {num_studies} and {seed}")
     size = tuple(float(v) for v in np.broadcast_to(voxel_size, (3,)))
     fractions, counts, patient, study = fractions / fractions.sum(), np.zeros(len(LABEL_NAMES)), 0, 0
     for index in range(num_studies):
@@ -131,9 +131,16 @@ def write_pet_phantom_studies(
     Raises:
         FileExistsError: when a series folder holds something else than this study.
         ValueError: see :func:`plan_studies` and :func:`~monai_dd.data.phantoms.create_pet_phantom`.
+
+    Example:
+        >>> import tempfile
+        >>> with tempfile.TemporaryDirectory() as folder:
+        ...     table = write_pet_phantom_studies(folder, num_studies=1, voxel_size=20, progress=False)
+        ...     table.read_text().splitlines()
+        ['patient_id,series,label,mask', 'PHANTOM-0001,PHANTOM-0001/study-1,normal,masks/PHANTOM-0001_study-1.nii.gz']
     """
     if num_workers < 1:
-        raise ValueError(f"num_workers: expected >= 1, got {num_workers}.")
+        raise ValueError(f"num_workers: expected >= 1, got {num_workers}")
     root, plans = Path(output_dir), list(plan_studies(num_studies, **plan))
     root.mkdir(parents=True, exist_ok=True)
     missing = [p for p in plans if not _is_complete(root, p)]
@@ -165,7 +172,7 @@ def _is_complete(root: Path, plan: StudyPlan) -> bool:
     same = header is not None and header.SeriesInstanceUID == phantom_uid(plan.uid_seed, "series")
     if not same or len(files) != header.NumberOfSlices or not (root / plan.mask).exists():
         raise FileExistsError(
-            f"output_dir: {folder} holds something else or is incomplete; remove it or choose another."
+            f"output_dir: expected this study or no folder, got another or incomplete one in {folder}"
         )
     return True
 

@@ -28,7 +28,7 @@ MUSCLE_GROUPS = ("neck", "deltoid", "biceps", "forearm", "thigh", "calf")
 """Groups that can be altered, from head to foot; each exists on both sides."""
 
 MUSCLE_NAMES = tuple(f"{group}_{side}" for group in MUSCLE_GROUPS for side in ("right", "left"))
-"""Names behind the numbers of ``PETPhantom.muscles``: number n is ``MUSCLE_NAMES[n - 1]``."""
+"""Names of the numbers of ``PETPhantom.muscles``: number n is ``MUSCLE_NAMES[n - 1]``."""
 
 
 @dataclass(frozen=True)

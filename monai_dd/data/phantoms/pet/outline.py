@@ -98,7 +98,7 @@ def build_outline(patient: Patient, arms: str, rng: np.random.Generator) -> Outl
 
     Args:
         patient: size and sex.
-        arms: ``"up"`` (raised beside the head, elbows bent) or ``"down"`` (beside the trunk).
+        arms: ``"up"`` (raised next to the head, elbows bent) or ``"down"`` (next to the trunk).
         rng: draws the angles of the limbs.
 
     Returns:

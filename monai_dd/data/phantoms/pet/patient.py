@@ -8,7 +8,7 @@
 # WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
 # See the License for the specific language governing permissions and
 # limitations under the License.
-"""The patient behind a PET phantom: size, posture and the mapping from a reference body to this one."""
+"""The patient of a PET phantom: size, posture and the mapping from a reference body to this one."""
 
 from __future__ import annotations
 

@@ -87,4 +87,4 @@ def label_index(label: int | str) -> int:
         return LABEL_NAMES.index(label)
     if isinstance(label, (int, np.integer)) and not isinstance(label, bool) and 0 <= label < len(LABEL_NAMES):
         return int(label)
-    raise ValueError(f"label: expected one of {LABEL_NAMES} or 0, 1, 2, got {label!r}.")
+    raise ValueError(f"label: expected one of {LABEL_NAMES} or 0, 1, 2, got {label!r}")

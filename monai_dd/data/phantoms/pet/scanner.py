@@ -69,7 +69,7 @@ def scan(
         rng: source of randomness.
         fwhm: full width at half maximum of the resolution in mm.
         noise: standard deviation at SUV 1 and mean sensitivity; 0 for none.
-        air: activity outside the body that scatter and randoms leave behind.
+        air: activity outside the body that scatter and randoms leave.
 
     Returns:
         Non-negative float32 SUV, ``(X, Y, Z)``.

@@ -91,7 +91,7 @@ def build_series_header(
     _add_isotope(header, phantom, start)
     for keyword, value in fields.items():
         if tag_for_keyword(keyword) is None:
-            raise ValueError(f"fields: expected DICOM keywords, got {keyword!r}.")
+            raise ValueError(f"fields: expected DICOM keywords, got {keyword!r}")
         setattr(header, keyword, value)
     return header
 

@@ -69,14 +69,25 @@ def write_pet_series(
         FileExistsError: when ``folder`` is not a folder or not empty.
         ValueError: when ``patient_id`` is empty, bed length or frame duration are not positive, or a keyword of
             ``fields`` is not one of the DICOM dictionary.
+
+    Example:
+        >>> import tempfile
+        >>> from dataclasses import replace
+        >>> from monai_dd.data.phantoms import create_pet_phantom
+        >>> phantom = create_pet_phantom("mild", seed=1, voxel_size=20)
+        >>> with tempfile.TemporaryDirectory() as folder:
+        ...     files = write_pet_series(replace(phantom, suv=phantom.suv[..., 40:44]), f"{folder}/series", "P1")
+        ...     header = dcmread(files[0])
+        >>> len(files), header.PatientID, header.Units, header.DecayCorrection
+        (4, 'P1', 'BQML', 'START')
     """
     folder = Path(folder)
     if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
-        raise FileExistsError(f"folder: expected a new or empty folder, {folder} exists.")
+        raise FileExistsError(f"folder: expected a new or empty folder, got {folder}, which exists")
     if not patient_id:
-        raise ValueError("patient_id: expected text, got an empty string.")
+        raise ValueError("patient_id: expected text, got an empty string")
     if bed_length <= 0 or frame_duration <= 0:
-        raise ValueError(f"bed_length and frame_duration: expected > 0, got {bed_length} mm and {frame_duration} s.")
+        raise ValueError(f"bed_length and frame_duration: expected > 0, got {bed_length} mm and {frame_duration} s")
     header = build_series_header(phantom, patient_id, start, uid_seed, fields)
     dx, dy, dz = phantom.voxel_size
     count = phantom.suv.shape[2]

@@ -34,6 +34,10 @@ def equalize_histogram(values: torch.Tensor, num_bins: int = 256) -> torch.Tenso
 
     Returns:
         float32 of the same shape in [0, 1]; all zero if all values are equal.
+
+    Example:
+        >>> equalize_histogram(torch.tensor([0.0, 0.0, 1.0, 2.0, 100.0]), num_bins=100)
+        tensor([0.0000, 0.0000, 0.1667, 0.5000, 1.0000])
     """
     values = values.to(torch.float64)
     low, high = values.min(), values.max()
@@ -62,13 +66,18 @@ class HistogramEqualization(Transform):
 
     Raises:
         ValueError: When ``num_bins`` is less than 2.
+
+    Example:
+        >>> HistogramEqualization()(torch.tensor([[[0.0, 0.0], [1.0, 100.0]]]))
+        metatensor([[[0.0000, 0.0000],
+                 [0.5000, 1.0000]]])
     """
 
     backend = [TransformBackends.TORCH]
 
     def __init__(self, num_bins: int = 256) -> None:
         if num_bins < 2:
-            raise ValueError(f"num_bins must be at least 2, got {num_bins}.")
+            raise ValueError(f"num_bins: expected 2 or more, got {num_bins}")
         self.num_bins = num_bins
 
     def __call__(self, img: NdarrayOrTensor) -> NdarrayOrTensor:
@@ -85,9 +94,9 @@ class HistogramEqualization(Transform):
         """
         img = convert_to_tensor(img, track_meta=get_track_meta())
         if img.ndim < 2 or img.numel() == 0:
-            raise ValueError(f"img must be channel-first and not empty, got shape {tuple(img.shape)}.")
+            raise ValueError(f"img: expected (C, *spatial), not empty, got the shape {tuple(img.shape)}")
         values = convert_to_tensor(img, track_meta=False)
         if not torch.isfinite(values).all():
-            raise ValueError("img must be finite, got NaN or infinite values.")
+            raise ValueError("img: expected finite numbers, got NaN or infinite values")
         equalized = torch.stack([equalize_histogram(channel, self.num_bins) for channel in values])
         return convert_to_dst_type(equalized, img, dtype=torch.float32)[0]

@@ -30,6 +30,12 @@ class HistogramEqualizationd(MapTransform):
         keys: keys of the images ``(C, *spatial)`` to equalize.
         num_bins: number of bins of the histogram, at least 2.
         allow_missing_keys: do not raise when a key is missing.
+
+    Example:
+        >>> import torch
+        >>> HistogramEqualizationd("image")({"image": torch.tensor([[[0.0, 0.0], [1.0, 100.0]]])})["image"]
+        metatensor([[[0.0000, 0.0000],
+                 [0.5000, 1.0000]]])
     """
 
     backend = HistogramEqualization.backend

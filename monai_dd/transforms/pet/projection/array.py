@@ -43,7 +43,7 @@ class MaximumIntensityProjection(InvertibleTransform):
     A viewer who stands in front walks to the patient's left with growing ``angle``: coronal at 90 degrees is the left
     lateral view, and equals sagittal at 0. Multiples of 90 degrees are exact: pixels are voxel values, pixel spacing is
     voxel spacing. Any other angle interpolates linearly, with columns as far apart as the smaller in-plane voxel size,
-    turns about the volume's center, and grows the canvas so that nothing is cut; rays beside the volume show its
+    turns about the volume's center, and grows the canvas so that nothing is cut; rays that miss the volume show its
     minimum. So the size of the image depends on the angle; pad before stacking angles.
 
     The affine of the image is 4x4 and maps (row, column, 0) to the patient coordinates, in mm, of the front of the
@@ -60,6 +60,16 @@ class MaximumIntensityProjection(InvertibleTransform):
 
     Raises:
         ValueError: When ``axis`` is unknown, or ``angle`` is not finite or not 0 for ``"axial"``.
+
+    Example:
+        >>> volume = torch.zeros(1, 4, 3, 6)
+        >>> volume[0, 3, 1, 5] = 8.0  # at the patient's right and near the head
+        >>> projection = MaximumIntensityProjection("coronal")
+        >>> image = projection(volume)
+        >>> image.shape, image[0, 0, 0].item()
+        (torch.Size([1, 6, 4]), 8.0)
+        >>> projection.inverse(image).as_tensor().nonzero().tolist()
+        [[0, 3, 1, 5]]
     """
 
     backend = [TransformBackends.TORCH]
@@ -84,9 +94,9 @@ class MaximumIntensityProjection(InvertibleTransform):
         """
         img = convert_to_tensor(img, track_meta=get_track_meta())
         if img.ndim != 4:
-            raise ValueError(f"img must be channel-first with three spatial dimensions, got shape {tuple(img.shape)}.")
+            raise ValueError(f"img: expected the shape (C, X, Y, Z), got {tuple(img.shape)}")
         if img.numel() == 0:
-            raise ValueError(f"img must have at least one voxel along every axis, got shape {tuple(img.shape)}.")
+            raise ValueError(f"img: expected one voxel or more along every axis, got the shape {tuple(img.shape)}")
         tracked = isinstance(img, MetaTensor)
         size = tuple(img.shape[1:])
         geometry = view_geometry(_ras_affine(img) if tracked else np.eye(4), size, self.axis, self.angle)

@@ -31,6 +31,11 @@ class MaximumIntensityProjectiond(MapTransform, InvertibleTransform):
         axis: ``"coronal"``, ``"sagittal"`` or ``"axial"``.
         angle: degrees about the body (superior-inferior) axis.
         allow_missing_keys: do not raise when a key is missing.
+
+    Example:
+        >>> item = {"image": torch.zeros(1, 4, 3, 6)}
+        >>> MaximumIntensityProjectiond("image", axis="sagittal")(item)["image"].shape
+        torch.Size([1, 6, 3])
     """
 
     backend = MaximumIntensityProjection.backend

@@ -41,10 +41,20 @@ def maximum_intensity_projection(volume: torch.Tensor, geometry: ViewGeometry) -
 
     Returns:
         the image ``(C, H, W)``, floating point (float32 for integer volumes), and the flat index into ``X * Y * Z`` of
-        the voxel behind each pixel, ``(C, H, W)`` int32, -1 where the ray misses the volume.
+        the voxel that each pixel came from, ``(C, H, W)`` int32, -1 where the ray misses the volume.
 
     Raises:
         ValueError: ``volume`` contains NaN.
+
+    Example:
+        >>> from monai_dd.transforms.pet.projection import view_geometry
+        >>> volume = torch.zeros(1, 2, 3, 2)
+        >>> volume[0, 1, 2, 0] = 7.0
+        >>> image, voxel = maximum_intensity_projection(volume, view_geometry(np.eye(4), (2, 3, 2)))
+        >>> image.tolist()  # the patient's right is on the left, the head on top
+        [[[0.0, 0.0], [7.0, 0.0]]]
+        >>> voxel[0, 1, 0].item(), int(np.ravel_multi_index((1, 2, 0), (2, 3, 2)))
+        (10, 10)
     """
     channels = volume.shape[0]
     rows, width, ray_length = geometry.view_shape
@@ -69,7 +79,7 @@ def maximum_intensity_projection(volume: torch.Tensor, geometry: ViewGeometry) -
         image[:, :, missed] = volume.amin(dim=(1, 2, 3))[:, None, None].to(dtype)
         voxel[:, :, missed] = -1
     if torch.isnan(image).any():  # a NaN is the maximum of its ray
-        raise ValueError("volume must not contain NaN, got NaN voxels.")
+        raise ValueError("volume: expected numbers, got NaN voxels")
     return image, voxel
 
 
@@ -88,11 +98,16 @@ def back_projection(pixels: torch.Tensor, voxel: torch.Tensor, shape: tuple[int,
 
     Raises:
         ValueError: the sizes of ``pixels`` and ``voxel`` do not match.
+
+    Example:
+        >>> voxel = torch.tensor([[[5, -1], [0, 0]]])  # no voxel for the second pixel, one for the last two
+        >>> back_projection(torch.tensor([[[0.5, 0.9], [0.25, 0.75]]]), voxel, shape=(1, 2, 3)).tolist()
+        [[[[0.75, 0.0, 0.0], [0.0, 0.0, 0.5]]]]
     """
     if pixels.ndim != 3 or pixels.shape[1:] != voxel.shape[1:] or voxel.shape[0] not in (1, pixels.shape[0]):
         raise ValueError(
-            f"map must have the shape (channels, {voxel.shape[1]}, {voxel.shape[2]}) of the projection"
-            f"{'' if voxel.shape[0] == 1 else f' and its {voxel.shape[0]} channels'}, got {tuple(pixels.shape)}."
+            f"map: expected the shape (channels, {voxel.shape[1]}, {voxel.shape[2]}) of the projection"
+            f"{'' if voxel.shape[0] == 1 else f' and its {voxel.shape[0]} channels'}, got {tuple(pixels.shape)}"
         )
     volume = pixels.new_zeros((pixels.shape[0], int(np.prod(shape))))
     index = voxel.to(device=pixels.device, dtype=torch.int64).expand(pixels.shape)

@@ -71,16 +71,23 @@ def view_geometry(affine: np.ndarray, shape: Sequence[int], axis: str = "coronal
     Raises:
         ValueError: ``axis`` is unknown, ``angle`` is not finite or not 0 for ``"axial"``, ``affine`` is not 4x4, not
             finite or not invertible.
+
+    Example:
+        >>> view = view_geometry(np.diag([2.0, 2.0, 3.0, 1.0]), shape=(5, 4, 6))
+        >>> view.view_shape  # rows from head to feet, columns, and voxels along each ray
+        (6, 5, 4)
+        >>> view_geometry(np.diag([2.0, 2.0, 3.0, 1.0]), shape=(5, 4, 6), angle=45).is_exact
+        False
     """
     if axis not in AXES:
-        raise ValueError(f"axis must be one of {', '.join(AXES)}, got {axis!r}.")
+        raise ValueError(f"axis: expected one of {', '.join(AXES)}, got {axis!r}")
     if not math.isfinite(angle):
-        raise ValueError(f"angle must be a finite number of degrees, got {angle}.")
+        raise ValueError(f"angle: expected a finite number of degrees, got {angle}")
     if axis == "axial" and angle != 0:
-        raise ValueError(f"angle must be 0 for axis 'axial', whose rays are the body axis itself, got {angle}.")
+        raise ValueError(f"angle: expected 0 for axis 'axial', whose rays are the body axis itself, got {angle}")
     affine = np.asarray(affine, dtype=np.float64)
     if affine.shape != (4, 4) or not np.isfinite(affine).all() or np.linalg.det(affine) == 0:
-        raise ValueError(f"affine must be a finite and invertible 4x4 matrix, got {affine.tolist()}.")
+        raise ValueError(f"affine: expected a finite and invertible 4x4 matrix, got {affine.tolist()}")
 
     quarter_turns = 0 if axis == "axial" else round(angle / 90)
     first = AXES.index(axis)

@@ -33,6 +33,14 @@ class ConvertToSUV(Transform):
 
     Raises:
         ValueError: unknown ``decay_correction``.
+
+    Example:
+        >>> from monai_dd.dicom import build_pet_header
+        >>> one_slice = {"Units": "BQML", "PatientWeight": 70, "RadionuclideTotalDose": 350e6}
+        >>> one_slice |= {"DecayCorrection": "ADMIN", "CorrectedImage": ["ATTN"]}
+        >>> volume = MetaTensor([[[[10000.0]]]], meta={"pet_header": build_pet_header([one_slice])})
+        >>> ConvertToSUV()(volume).item()  # Bq/ml times 70000 g / 350 MBq
+        2.0
     """
 
     backend = [TransformBackends.TORCH]

@@ -31,6 +31,15 @@ class ConvertToSUVd(MapTransform):
         keys: keys of PET volumes with ``meta["pet_header"]``.
         decay_correction: see :py:class:`ConvertToSUV`.
         allow_missing_keys: do not raise if a key is missing.
+
+    Example:
+        >>> from monai.data import MetaTensor
+        >>> from monai_dd.dicom import build_pet_header
+        >>> one_slice = {"Units": "BQML", "PatientWeight": 70, "RadionuclideTotalDose": 350e6}
+        >>> one_slice |= {"DecayCorrection": "ADMIN", "CorrectedImage": ["ATTN"]}
+        >>> item = {"image": MetaTensor([[[[10000.0]]]], meta={"pet_header": build_pet_header([one_slice])})}
+        >>> ConvertToSUVd("image")(item)["image"].meta["units"]
+        'SUVbw'
     """
 
     backend = ConvertToSUV.backend

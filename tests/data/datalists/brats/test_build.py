@@ -156,14 +156,15 @@ class TestRefuses(InDataSet):
         message = str(caught.exception)
         self.assertEqual(
             message,
-            "3 of 4 studies are broken (skip_broken leaves them out): BraTS2021_00000: T1ce missing; BraTS2021_00001: "
-            "mask has the shape (23, 20, 6), T1 has (24, 20, 6); BraTS2021_00002: T2 is truncated or no NIfTI file",
+            "dataset_dir: expected studies that can be read, got 3 broken ones of 4 (skip_broken leaves them out): "
+            "BraTS2021_00000: T1ce missing; BraTS2021_00001: mask: expected the shape (24, 20, 6) of T1, got "
+            "(23, 20, 6); BraTS2021_00002: T2: expected a NIfTI file, got a truncated or another one",
         )
 
     def test_skip_broken(self):
         self.break_three()
         write_study(self.root / CASES.format(9))
-        with pytest.warns(UserWarning, match="skipped: BraTS2021_00002: T2 is truncated"):
+        with pytest.warns(UserWarning, match="skipped: BraTS2021_00002: T2: expected a NIfTI file, got a truncated"):
             datalist = self.build(skip_broken=True)
         self.assertEqual(datalist["skipped"], 3)
         self.assertEqual([datalist["counts"][s]["patients"] for s in ("training", "validation")], [1, 1])
@@ -172,7 +173,9 @@ class TestRefuses(InDataSet):
         volume = brain()
         volume[5, 5, 3] = np.nan
         save(self.folders[1] / f"{self.folders[1].name}_flair.nii.gz", volume)
-        with self.assertRaisesRegex(ValueError, "1 of 4 studies .*: BraTS2021_00001: FLAIR has NaN or infinite voxels"):
+        with self.assertRaisesRegex(
+            ValueError, "1 broken ones of 4 .*: BraTS2021_00001: FLAIR: .* got NaN or infinite voxels"
+        ):
             self.build()
 
     @parameterized.expand(
@@ -183,7 +186,11 @@ class TestRefuses(InDataSet):
             ("fraction", {"val_fraction": 1.0}, "val_fraction: expected a number between 0 and 1, got 1.0"),
             ("no number", {"val_fraction": float("nan")}, "val_fraction: expected a number between 0 and 1, got nan"),
             ("all in validation", {"val_fraction": 0.9}, "with the shares 0.1, 0.9, got 4: a split would be empty"),
-            ("large area", {"min_area": AREA + 1}, "no half counts in 4 studies: no slice has 21 pixels of tumor"),
+            (
+                "large area",
+                {"min_area": AREA + 1},
+                "expected slices with 21 pixels of tumor or more, got none in 4 studies",
+            ),
         ]
     )
     def test_arguments(self, _name, arguments, message):
@@ -191,10 +198,12 @@ class TestRefuses(InDataSet):
             self.build(**arguments)
 
     def test_split_without_one_class(self):
-        """In mode midline a section of healthy patients has no half with tumor."""
+        """In mode midline a split of healthy patients has no hemisphere with tumor."""
         for folder in self.folders[1:]:
             save(folder / f"{folder.name}_seg.nii.gz", np.zeros(SHAPE, np.uint8))
-        with self.assertRaisesRegex(ValueError, r"^(training|validation): .* got none of 'tumor' among \d+ halves;"):
+        with self.assertRaisesRegex(
+            ValueError, r"^(training|validation): .* got none of 'tumor' among \d+ hemispheres;"
+        ):
             self.build(mode="midline", val_fraction=0.25)
 
     def test_empty_folder(self):
@@ -217,10 +226,10 @@ class TestFind(InDataSet):
         self.assertEqual(items[1], {"image": image, "slice": 1, "side": "image_right"})
 
     def test_refuses(self):
-        with self.assertRaisesRegex(ValueError, "no slice of 2 studies is 90% brain or more"):
+        with self.assertRaisesRegex(ValueError, "expected slices with 90% brain or more, got none in 2 studies"):
             find_brats_halves(self.root, min_brain_fraction=0.9)
         (self.folders[0] / f"{self.folders[0].name}_t2.nii.gz").unlink()
-        with self.assertRaisesRegex(ValueError, "1 of 2 studies are broken .*BraTS2021_00000: T2 missing"):
+        with self.assertRaisesRegex(ValueError, "1 broken ones of 2 .*BraTS2021_00000: T2 missing"):
             find_brats_halves(self.root)
         with pytest.warns(UserWarning):
             self.assertEqual(len(find_brats_halves(self.root, skip_broken=True)), 8)
@@ -251,7 +260,9 @@ class TestCommand(InDataSet):
     def test_refuses(self):
         status, out, err = self.command()
         self.assertEqual((status, out), (2, ""))
-        self.assertEqual(err, "error: dataset_dir: no half counts in 4 studies: no slice has 1000 pixels of tumor\n")
+        self.assertEqual(
+            err, "error: dataset_dir: expected slices with 1000 pixels of tumor or more, got none in 4 studies\n"
+        )
         self.assertFalse((self.root / "datalist.json").exists())
 
     def test_help(self):

@@ -120,19 +120,19 @@ class TestBroken(InStudy):
         volume = brain()
         volume[0, 0, 0] = value
         save(self.folder / "p1_t1ce.nii", volume)
-        self.refused("T1ce has NaN or infinite voxels")
+        self.refused("T1ce: expected numbers, got NaN or infinite voxels")
 
     @parameterized.expand([("_flair", "FLAIR"), ("_seg", "mask")])
     def test_other_shape(self, name, what):
         save(self.folder / f"p1{name}.nii", brain()[..., :5])
-        self.refused(rf"{what} has the shape \(24, 20, 5\), T1 has \(24, 20, 6\)")
+        self.refused(rf"{what}: expected the shape \(24, 20, 6\) of T1, got \(24, 20, 5\)")
 
     @parameterized.expand([("_t2", "T2"), ("_seg", "mask")])
     def test_other_affine(self, name, what):
         moved = LPS.copy()
         moved[2, 3] = 1
         save(self.folder / f"p1{name}.nii", tumor(), moved)
-        self.refused(f"{what} has another affine than T1")
+        self.refused(f"{what}: expected the affine of T1, got another one")
 
     def test_rounding_of_affines_is_allowed(self):
         moved = LPS.copy()
@@ -147,27 +147,27 @@ class TestBroken(InStudy):
         path = self.folder / "p1_t2.nii.gz"
         save(path, rng.random(SHAPE).astype(np.float32))  # noise: does not shrink to nothing when compressed
         path.write_bytes(path.read_bytes()[:size])
-        self.refused("T2 is truncated or no NIfTI file")
+        self.refused("T2: expected a NIfTI file, got a truncated or another one")
 
     def test_truncated_without_compression(self):
         path = self.folder / "p1_t2.nii"
         path.write_bytes(path.read_bytes()[:-1])
-        self.refused("T2 is truncated or no NIfTI file")
+        self.refused("T2: expected a NIfTI file, got a truncated or another one")
 
     def test_text(self):
         (self.folder / "p1_t1.nii").write_text("version https://git-lfs.github.com/spec/v1\n" * 20)
-        self.refused("T1 is truncated or no NIfTI file")
+        self.refused("T1: expected a NIfTI file, got a truncated or another one")
 
     def test_no_volume(self):
         save(self.folder / "p1_t1.nii", np.zeros((4, 4, 4, 2), np.float32))
-        self.refused(r"T1 is no volume: it has the shape \(4, 4, 4, 2\)")
+        self.refused(r"T1: expected a volume, got the shape \(4, 4, 4, 2\)")
 
     def test_affine_without_inverse(self):
         image = nib.Nifti1Image(brain(), None)
         image.header.set_sform(np.diag([1.0, 1.0, 0.0, 1.0]), code=1)
         image.header.set_qform(None, code=0)
         nib.save(nib.Nifti1Image.from_bytes(image.to_bytes()), self.folder / "p1_t1.nii")
-        self.refused("T1 has an affine that cannot be inverted")
+        self.refused("T1: expected an invertible affine, got one that is not")
 
     def test_missing(self):
         (self.folder / "p1_t1.nii").unlink()
@@ -177,7 +177,7 @@ class TestBroken(InStudy):
         root = self.root / "msd"
         write_msd(root, 1)
         save(root / "imagesTr" / "BRATS_001.nii.gz", np.zeros((*SHAPE, 3), np.float32))
-        with self.assertRaisesRegex(ValueError, r"^expected a file of 4 volumes, got the shape \(24, 20, 6, 3\)"):
+        with self.assertRaisesRegex(ValueError, r"^T1: expected a file of 4 volumes, got the shape \(24, 20, 6, 3\)"):
             read_study(root, find_brats_studies(root)[0], needs_mask=True)
 
 

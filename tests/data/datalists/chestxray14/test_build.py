@@ -114,7 +114,7 @@ class TestPublished(InBuilt):
 
     def test_images_in_two_folders(self):
         save_picture(self.root / "images" / "00000011_000.png")
-        self.refused("^dataset_dir: 1 images are in more than one folder: 00000011_000.png$")
+        self.refused("^dataset_dir: expected each image in one folder, got 1 in several: 00000011_000.png$")
 
     def test_no_folders(self):
         for folder in ("images_001", "images_002"):
@@ -125,7 +125,7 @@ class TestPublished(InBuilt):
         for patient in (1, 2, 7, 11):
             (self.root / f"images_{1 + patient // 7:03d}" / "images" / f"{patient:08d}_000.png").unlink()
         message = "4 of 24 images are not there: 00000001_000.png, 00000002_000.png, 00000007_000.png, ..."
-        self.refused(f"^dataset_dir: {message} .skip_missing leaves them out.$")
+        self.refused(f"^dataset_dir: expected all images of the tables, {message} .skip_missing leaves them out.$")
         with pytest.warns(UserWarning, match=f"^skipped: {message}$"):
             datalist = self.build(skip_missing=True)
         self.assertEqual((datalist["skipped"], sum(len(datalist[s]) for s in SECTIONS)), (4, 20))

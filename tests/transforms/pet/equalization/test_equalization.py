@@ -117,10 +117,10 @@ class TestHistogramEqualization(unittest.TestCase):
 
     @parameterized.expand(
         [
-            ("nan", torch.tensor([[0.0, torch.nan]]), "must be finite"),
-            ("infinite", torch.tensor([[0.0, torch.inf]]), "must be finite"),
-            ("empty", torch.zeros(1, 0, 4), r"not empty, got shape \(1, 0, 4\)"),
-            ("no_channel", torch.zeros(4), "channel-first"),
+            ("nan", torch.tensor([[0.0, torch.nan]]), "img: expected finite numbers"),
+            ("infinite", torch.tensor([[0.0, torch.inf]]), "img: expected finite numbers"),
+            ("empty", torch.zeros(1, 0, 4), r"not empty, got the shape \(1, 0, 4\)"),
+            ("no_channel", torch.zeros(4), r"img: expected \(C, \*spatial\)"),
         ]
     )
     def test_refuses(self, _, image, message):
@@ -128,7 +128,7 @@ class TestHistogramEqualization(unittest.TestCase):
             HistogramEqualization()(image)
 
     def test_refuses_one_bin(self):
-        with self.assertRaisesRegex(ValueError, "num_bins must be at least 2, got 1"):
+        with self.assertRaisesRegex(ValueError, "num_bins: expected 2 or more, got 1"):
             HistogramEqualization(1)
 
 

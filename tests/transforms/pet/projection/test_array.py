@@ -180,10 +180,10 @@ class TestMaximumIntensityProjection(unittest.TestCase):
 
     @parameterized.expand(
         [
-            ("no_channel", torch.zeros(3, 4, 5), r"three spatial dimensions, got shape \(3, 4, 5\)"),
-            ("batch", torch.zeros(1, 1, 3, 4, 5), "three spatial dimensions"),
-            ("empty", torch.zeros(1, 3, 0, 5), r"at least one voxel along every axis, got shape \(1, 3, 0, 5\)"),
-            ("nan", torch.full((1, 3, 4, 5), torch.nan), "must not contain NaN"),
+            ("no_channel", torch.zeros(3, 4, 5), r"img: expected the shape \(C, X, Y, Z\), got \(3, 4, 5\)"),
+            ("batch", torch.zeros(1, 1, 3, 4, 5), r"img: expected the shape \(C, X, Y, Z\)"),
+            ("empty", torch.zeros(1, 3, 0, 5), r"one voxel or more along every axis, got the shape \(1, 3, 0, 5\)"),
+            ("nan", torch.full((1, 3, 4, 5), torch.nan), "volume: expected numbers, got NaN"),
         ]
     )
     def test_refuses(self, _, img, message):
@@ -193,11 +193,11 @@ class TestMaximumIntensityProjection(unittest.TestCase):
 
     @parameterized.expand([("axis", {"axis": "front"}), ("angle", {"angle": float("inf")})])
     def test_refuses_arguments_at_construction(self, name, arguments):
-        with self.assertRaisesRegex(ValueError, f"^{name} must be"):
+        with self.assertRaisesRegex(ValueError, f"^{name}: expected"):
             MaximumIntensityProjection(**arguments)
 
     def test_refuses_a_map_of_another_size(self):
         projection = MaximumIntensityProjection()
         resized = Resize((7, 7))(projection(volume_with_affine()))
-        with self.assertRaisesRegex(ValueError, r"map must have the shape \(channels, 9, 6\)"):
+        with self.assertRaisesRegex(ValueError, r"map: expected the shape \(channels, 9, 6\)"):
             projection.inverse(resized)

@@ -58,9 +58,9 @@ class TestViewGeometry(unittest.TestCase):
 
     @parameterized.expand(
         [
-            ("axis", {"axis": "oblique"}, "axis must be one of coronal, sagittal, axial, got 'oblique'"),
-            ("nan", {"angle": math.nan}, "angle must be a finite number"),
-            ("axial", {"axis": "axial", "angle": 30}, "angle must be 0 for axis 'axial'"),
+            ("axis", {"axis": "oblique"}, "axis: expected one of coronal, sagittal, axial, got 'oblique'"),
+            ("nan", {"angle": math.nan}, "angle: expected a finite number"),
+            ("axial", {"axis": "axial", "angle": 30}, "angle: expected 0 for axis 'axial'"),
             ("singular", {"affine": np.diag([1.0, 0, 1, 1])}, "invertible 4x4"),
             ("size", {"affine": np.eye(3)}, "invertible 4x4"),
             ("infinite", {"affine": np.diag([1.0, np.inf, 1, 1])}, "invertible 4x4"),
