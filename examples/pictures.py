@@ -28,9 +28,10 @@ from PIL import Image
 from monai_dd.data.phantoms import BRAIN_MODALITIES, create_brain_phantom, create_chest_phantom, create_pet_phantom
 from monai_dd.networks.layers import consistent_attention, marginalize
 
-CONTOUR = {"colors": "tab:red", "linewidths": 1.2, "levels": [0.5]}
+CONTOUR = {"colors": "tab:red", "linewidths": 1.0, "levels": [0.5]}
+CHANNELS = {"T1ce": "t1ce", "T2": "t2", "FLAIR": "flair"}  # of the brain, as they are called
 DESCRIPTIONS = {
-    "phantoms": "simulated images: PET MIP, four channels of a brain slice, chest X-ray, with mask and boxes",
+    "phantoms": "simulated images: PET MIP, three channels of a brain slice, chest X-ray, with masks and boxes",
     "consistency": "input, fine map, its block sums, coarse map and their difference, before and after the program",
     "capture": "the Secondary Capture that the app wrote, as PNG",
 }
@@ -53,20 +54,21 @@ def draw_phantoms(seed: int, voxel_size: float, spacing: float, image_size: int)
     columns = np.flatnonzero((brain.images[0, :, :, index] > 0).any(1))
     rows = np.flatnonzero((brain.images[0, :, :, index] > 0).any(0))
     window = (slice(rows[0], rows[-1] + 1), slice(columns[0], columns[-1] + 1))
-    slices = [image[:, :, index].T[window] for image in brain.images]
+    shown = [BRAIN_MODALITIES.index(name) for name in CHANNELS.values()]
+    slices = [brain.images[channel][:, :, index].T[window] for channel in shown]
     tumor = (brain.mask[:, :, index] > 0).T[window]
     shapes = [mip.shape, *(s.shape for s in slices), chest.image.shape]
-    figure = Figure(figsize=(11, 2.9), dpi=110, layout="constrained", facecolor="white")
+    figure = Figure(figsize=(9.6, 3.3), dpi=100, layout="constrained", facecolor="white")
     panels = figure.subplots(1, len(shapes), width_ratios=[width / height for height, width in shapes])
-    show(panels[0], mip, "PET, coronal MIP", cmap="gray_r", vmin=0, vmax=7)
+    show(panels[0], mip, "PET MIP", cmap="gray_r", vmin=0, vmax=7)
     panels[0].contour(muscle, **CONTOUR)
-    for axes, name, image in zip(panels[1:], BRAIN_MODALITIES, slices):
-        show(axes, image, f"MRI, {name}", vmin=0, vmax=float(np.quantile(image[image > 0], 0.995)))
+    for axes, name, image in zip(panels[1:], CHANNELS, slices):
+        show(axes, image, f"brain MRI, {name}", vmin=0, vmax=float(np.quantile(image[image > 0], 0.995)))
         axes.contour(tumor, **CONTOUR)
-    show(panels[-1], chest.image, "chest X-ray", vmin=0, vmax=255)
+    findings = ", ".join(chest.findings).lower()
+    show(panels[-1], chest.image, f"chest X-ray: {findings}", vmin=0, vmax=255)
     for box in chest.boxes:
-        panels[-1].add_patch(Rectangle((box.x, box.y), box.width, box.height, fill=False, edgecolor="tab:red", lw=1.2))
-        panels[-1].text(box.x, box.y - 0.02 * image_size, box.finding, color="tab:red", fontsize=8)
+        panels[-1].add_patch(Rectangle((box.x, box.y), box.width, box.height, fill=False, edgecolor="gold", lw=1.5))
     return figure
 
 
@@ -126,7 +128,7 @@ def build_parser() -> argparse.ArgumentParser:
         example = " runs/demo/app/attention.dcm" if name == "capture" else ""
         command.formatter_class = argparse.RawDescriptionHelpFormatter
         command.epilog = f"example:\n  python examples/pictures.py {name}{example} --output {name}.png"
-    commands["phantoms"].add_argument("--seed", type=int, default=5, help="seed of the phantoms (default: 5)")
+    commands["phantoms"].add_argument("--seed", type=int, default=3, help="seed of the phantoms (default: 3)")
     size = "edge of a PET voxel in mm (default: 4)"
     commands["phantoms"].add_argument("--voxel_size", type=float, default=4.0, metavar="MM", help=size)
     spacing = "edge of a brain voxel in mm (default: 1)"
