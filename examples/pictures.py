@@ -45,7 +45,7 @@ def show(axes: Axes, image: NDArray[np.floating], title: str, **options: object)
 
 
 def draw_phantoms(seed: int, voxel_size: float, spacing: float, image_size: int) -> Figure:
-    """Simulated images of one seed in a row: coronal MIP, brain slice with the largest tumor, chest X-ray with boxes."""
+    """Simulated images of one seed in a row: MIP, brain slice with the most tumor, chest X-ray with boxes."""
     pet = create_pet_phantom("severe", seed=seed, voxel_size=voxel_size)
     brain = create_brain_phantom(seed, spacing=spacing)
     chest = create_chest_phantom(seed, image_size=image_size, findings=["Mass", "Effusion"])
