@@ -67,7 +67,7 @@ def compose_bundle(
         raise ValueError(f"output_dir: expected a folder that does not exist yet, got {target.name!r}")
     partial = target.with_name(f".{target.name}.partial")
     shutil.rmtree(partial, ignore_errors=True)
-    ignored = shutil.ignore_patterns("variant_*", "demo.json", "README.md")
+    ignored = shutil.ignore_patterns("variant_*", "demo.json", "README.md", "options.md", "images")
     for name in ("configs", "docs"):  # nothing else: results of runs lie there too, pictures of patients among them
         if (source / name).is_dir():
             shutil.copytree(source / name, partial / name, ignore=ignored)
@@ -128,6 +128,6 @@ def _readme(metadata: dict[str, Any], origin: str) -> str:
 - Trained on: {metadata.get("data_source", "not stated")}
 - Input size: {metadata["network_data_format"]["inputs"]["image"]["spatial_shape"]}
 
-`configs/inference.json` and `configs/train.json` hold the overlays of {origin}. Every option is described in the README
-of the bundle it was composed of.
+`configs/inference.json` and `configs/train.json` hold the overlays of {origin}. Every option is described in
+`docs/options.md` of the bundle it was composed of.
 """

@@ -124,7 +124,7 @@ class TestIds(unittest.TestCase):
     @parameterized.expand(EACH)
     def test_every_metric_is_documented(self, _name, root):
         """Under its own name, or under that of its family: "`val_pixel_ap_*` ... of `gradcam_fine`"."""
-        text = (root / "docs" / "README.md").read_text()
+        text = (root / "docs" / "options.md").read_text()
         documented = set(re.findall(r"`([a-z_0-9]+)`", text))
         families = [f.removesuffix("*") for f in re.findall(r"`(val_[a-z_]+_\*)`", text)]
         for path in sorted((root / "configs").glob("*.json")):

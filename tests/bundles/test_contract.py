@@ -107,7 +107,8 @@ class TestFiles(unittest.TestCase):
 
     @parameterized.expand([(_named(root), root) for root in BUNDLES])
     def test_layout(self, _name, root):
-        files = ["LICENSE", "docs/README.md", "docs/data_license.txt", "configs/metadata.json", "configs/logging.conf"]
+        files = ["LICENSE", *(f"docs/{name}" for name in ("README.md", "options.md", "data_license.txt"))]
+        files += ["configs/metadata.json", "configs/logging.conf"]
         for file in [*files, *(f"configs/{name}.json" for name in CONVENTIONAL)]:
             self.assertTrue((root / file).is_file(), file)
         self.assertEqual([p for p in (root / "configs").iterdir() if p.is_dir()], [], "overlays lie flat in configs")
