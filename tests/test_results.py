@@ -113,7 +113,9 @@ class TestResults(unittest.TestCase):
     @parameterized.expand(PAGES)
     def test_every_page_names_its_commands(self, page):
         commands = "".join(CODE.findall(read(page)))
-        self.assertRegex(commands, r"monai-dd table (?:runs|explanations|localization) |python (?:examples|docs/results)/")
+        self.assertRegex(
+            commands, r"monai-dd table (?:runs|explanations|localization) |python (?:examples|docs/results)/"
+        )
 
     @parameterized.expand(PAGES)
     def test_percentages_of_the_text_are_in_its_tables(self, page):

@@ -91,7 +91,7 @@ def describe_split(name: str, halves: Sequence[dict[str, Any]], unit: str) -> tu
     total = {
         unit: len({half["group"] for half in halves}),
         "slices": len({half["place"] for half in halves}),
-        "halves": len(labels),
+        "hemispheres": len(labels),
     }
     return total | counts, {"width_auc": round(width_auc([half["width"] for half in halves], labels), 4)}
 

@@ -65,7 +65,7 @@ class AttentionPooling(nn.Module):
     Example:
         >>> pooling = AttentionPooling(spatial_dims=2, in_channels=8, gated=True)
         >>> weights, phi = pooling(torch.rand(1, 8, 4, 4), torch.empty(0))
-        >>> weights.shape, round(float(weights.sum()), 4)
+        >>> weights.shape, round(weights.sum().item(), 4)
         (torch.Size([1, 1, 4, 4]), 1.0)
     """
 

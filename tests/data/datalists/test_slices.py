@@ -80,7 +80,8 @@ class TestBuild(InPictures):
         left = {"image": "images/0001.jpg", "mask": "masks/0001.png", "side": "image_left", "window": [0, 12]}
         right = {**left, "side": "image_right", "window": [12, 32]}
         self.assertEqual(items, [{**left, "label": 1, "group": "0"}, {**right, "label": 0, "group": "0"}])
-        self.assertEqual(datalist["counts"]["test"], {"groups": 2, "slices": 4, "halves": 8, "no tumor": 4, "tumor": 4})
+        counts = {"groups": 2, "slices": 4, "hemispheres": 8, "no tumor": 4, "tumor": 4}
+        self.assertEqual(datalist["counts"]["test"], counts)
         self.assertEqual(datalist["leak"]["test"], {"width_auc": 1.0})  # eight columns of brain against sixteen
 
     @parameterized.expand([(True,), (False,)])
@@ -239,7 +240,7 @@ class TestCommand(InPictures):
         self.data_set()
         status, out, err = self.command("--min_area", "36", "--output", str(self.root / "x.json"))
         self.assertEqual((status, err), (0, ""))
-        self.assertIn("training: 6 groups, 12 slices, 24 halves, 12 no tumor, 12 tumor; width AUC 1.000\n", out)
+        self.assertIn("training: 6 groups, 12 slices, 24 hemispheres, 12 no tumor, 12 tumor; width AUC 1.000\n", out)
         self.assertEqual(len(json.loads((self.root / "x.json").read_text())["test"]), 8)
 
     def test_options(self):

@@ -75,7 +75,7 @@ class TestDescribe(unittest.TestCase):
     def test_counts_and_leak(self):
         halves = [self.half(1, 9), self.half(0, 4), self.half(1, 8, "b", 1), self.half(0, 5, "b", 1)]
         counts, leak = describe_split("training", [*halves, self.half(1, 7, "b", 2)], "patients")
-        self.assertEqual(counts, {"patients": 2, "slices": 3, "halves": 5, "no tumor": 2, "tumor": 3})
+        self.assertEqual(counts, {"patients": 2, "slices": 3, "hemispheres": 5, "no tumor": 2, "tumor": 3})
         self.assertEqual(leak, {"width_auc": 1.0})
 
     def test_empty_class(self):

@@ -53,7 +53,7 @@ class TestBuild(InDataSet):
         patients = [{item["mask"].split("/")[0] for item in datalist[s]} for s in ("training", "validation")]
         self.assertEqual([len(names) for names in patients], [8, 2])
         self.assertEqual(patients[0] & patients[1], set())
-        counts = {"patients": 2, "slices": 4, "halves": 8, "no tumor": 4, "tumor": 4}
+        counts = {"patients": 2, "slices": 4, "hemispheres": 8, "no tumor": 4, "tumor": 4}
         self.assertEqual(datalist["counts"]["validation"], counts)
         self.assertEqual(len(datalist["training"]), 32)
         self.assertEqual(datalist["labels"], {"0": "no tumor", "1": "tumor"})
@@ -248,7 +248,7 @@ class TestCommand(InDataSet):
         status, out, err = self.command("--min_area", str(AREA))
         self.assertEqual((status, err), (0, ""))
         self.assertIn("layout: BraTS 2021\nchannels: T1 from t1, T1ce from t1ce, T2 from t2, FLAIR from flair\n", out)
-        self.assertIn("training: 3 patients, 6 slices, 12 halves, 6 no tumor, 6 tumor; width AUC 1.000\n", out)
+        self.assertIn("training: 3 patients, 6 slices, 12 hemispheres, 6 no tumor, 6 tumor; width AUC 1.000\n", out)
         self.assertIn("width AUC: how well the brain's width in a hemisphere alone tells its label", out)
         self.assertEqual(len(json.loads((self.root / "datalist.json").read_text())["validation"]), 4)
 
