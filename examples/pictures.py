@@ -140,8 +140,8 @@ def build_parser() -> argparse.ArgumentParser:
     cells = "cells along each edge of the fine map, a multiple of 4 (default: 16)"
     commands["consistency"].add_argument("--cells", type=int, default=16, help=cells)
     commands["capture"].add_argument("file", type=Path, metavar="FILE", help="DICOM file, attention.dcm of the app")
-    width = "pixels along the width, at most those of the file (default: 600)"
-    commands["capture"].add_argument("--width", type=int, default=600, metavar="PIXELS", help=width)
+    width = "pixels along the width, at most those of the file (default: 560)"
+    commands["capture"].add_argument("--width", type=int, default=560, metavar="PIXELS", help=width)
     return parser
 
 
