@@ -109,9 +109,11 @@ def draw_consistency(cells: int) -> Figure:
     return figure
 
 
-def draw_capture(file: Path) -> Image.Image:
-    """The pixels of a Secondary Capture."""
-    return Image.fromarray(pydicom.dcmread(file).pixel_array)
+def draw_capture(file: Path, width: int) -> Image.Image:
+    """The pixels of a Secondary Capture, reduced to a width."""
+    picture = Image.fromarray(pydicom.dcmread(file).pixel_array)
+    picture.thumbnail((width, picture.height), Image.Resampling.LANCZOS)
+    return picture
 
 
 def build_parser() -> argparse.ArgumentParser:
@@ -138,6 +140,8 @@ def build_parser() -> argparse.ArgumentParser:
     cells = "cells along each edge of the fine map, a multiple of 4 (default: 16)"
     commands["consistency"].add_argument("--cells", type=int, default=16, help=cells)
     commands["capture"].add_argument("file", type=Path, metavar="FILE", help="DICOM file, attention.dcm of the app")
+    width = "pixels along the width, at most those of the file (default: 560)"
+    commands["capture"].add_argument("--width", type=int, default=560, metavar="PIXELS", help=width)
     return parser
 
 
@@ -155,7 +159,7 @@ def main(arguments: list[str] | None = None) -> int:
         return 2
     args.output.parent.mkdir(parents=True, exist_ok=True)
     if args.kind == "capture":
-        draw_capture(args.file).save(args.output, optimize=True)
+        draw_capture(args.file, args.width).save(args.output, optimize=True)
     elif args.kind == "phantoms":
         figure = draw_phantoms(args.seed, args.voxel_size, args.spacing, args.image_size)
         figure.savefig(args.output, pil_kwargs={"optimize": True})

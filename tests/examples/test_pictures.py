@@ -97,6 +97,8 @@ class TestPictures(unittest.TestCase):
         attention_secondary_capture(pixels, source, "test", "model", "1").save_as(file)
         self.assertEqual(self.run_main("capture", file, "--output", output), (0, ""))
         self.assertTrue(np.array_equal(np.asarray(Image.open(output)), pixels))
+        self.assertEqual(self.run_main("capture", file, "--width", 30, "--output", output), (0, ""))
+        self.assertEqual(Image.open(output).size, (30, 20))
 
     @parameterized.expand(
         [
