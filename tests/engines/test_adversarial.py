@@ -17,6 +17,7 @@ import unittest
 from unittest.mock import patch
 
 import numpy as np
+import pytest
 import torch
 import torch.distributed as dist
 from ignite.engine import Events
@@ -169,7 +170,7 @@ class TestAdversarialUpdate(unittest.TestCase):
             engine.scaler = torch.amp.GradScaler("cpu", init_scale=2.0, growth_interval=10**6)
 
         with patch("torch.autocast", play):
-            with self.assertWarnsRegex(UserWarning, "CUDA"):  # of MONAI's own scaler, before it is replaced
+            with pytest.warns(UserWarning, match="CUDA"):  # of MONAI's own scaler, before it is replaced
                 run = _Training(
                     AdversarialUpdate(EPSILON),
                     amp=True,
@@ -220,7 +221,7 @@ class TestAdversarialUpdate(unittest.TestCase):
             loss_function=loss,
             attach=[(Events.STARTED, set_scaler)],
         )
-        with self.assertWarnsRegex(UserWarning, "CUDA"):  # MONAI asks for CUDA's autocast, which is off here
+        with pytest.warns(UserWarning, match="CUDA"):  # MONAI asks for CUDA's autocast, which is off here
             run.run()
         self.assertEqual([len(rows) for rows in run.perturbed()], [2] * 6)
 
