@@ -53,7 +53,7 @@ class TestRefusals(InFolder):
             ("table explanations x", "runs: expected files or folders, 'x' is not there"),
             ("table localization x --output y.md", "runs: "),
             ("figure maps x --output y.png", "runs: "),
-            ("runs --variants a --output_dir x", "expected configurations of the bundle "),
+            ("runs --variants a --output_dir x", "variants, overlays: expected configurations of the bundle "),
             (
                 "compose --bundle_root x --output_dir y",
                 "bundle_root: expected the file inference.json for 'x', got none",

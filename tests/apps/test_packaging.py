@@ -121,7 +121,8 @@ class TestFolder(unittest.TestCase):
         self.assertFalse(own & {"monai", "monai_dd", "holoscan"})
 
     def test_readme_tells_all(self):
-        text = (APP / "README.md").read_text(encoding="utf-8")
+        pages = (APP / "README.md", APP.parents[1] / "docs" / "app.rst")
+        text = "".join(page.read_text(encoding="utf-8") for page in pages)
         main = (APP / "__main__.py").read_text(encoding="utf-8")
         for option in re.findall(r'"(--[a-z-]+)"', main):
             self.assertIn(option, text)
@@ -131,7 +132,7 @@ class TestFolder(unittest.TestCase):
             self.assertIn(name, text)
         names = ast.literal_eval(re.search(r"^NAMES = (\(.*\))$", (APP / "outcome.py").read_text(), re.M).group(1))
         for code, name in enumerate(names):
-            self.assertRegex(text, rf"\| {code} \| {name} \|")
+            self.assertRegex(text, rf"\| {code} \| {name} \||\* - {code}\n +- {name}\n")
 
 
 if __name__ == "__main__":

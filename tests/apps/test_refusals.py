@@ -182,18 +182,18 @@ class TestBundle(AppTest):
 
     def test_weights_truncated(self):
         self.weights.write_bytes(self.weights.read_bytes()[:1000])
-        self.refuse("expected a state_dict, got a file that cannot be read as one")
+        self.refuse("expected a plain state dict of tensors saved by torch.save, got ")
 
     def test_weights_are_text(self):
         self.weights.write_text("<html>404</html>")
-        self.refuse("expected a state_dict, got a file that cannot be read as one")
+        self.refuse("expected a plain state dict of tensors saved by torch.save, got ")
 
     @parameterized.expand([("pickle", pickle.dump, pickle.load), ("torch", torch.save, _load_carelessly)])
     def test_code_in_the_weights_is_not_run(self, _, save, load):
         made = self.folder / "made by the weights"
         with open(self.weights, "wb") as stream:
             save({"weight": _Payload(str(made))}, stream)
-        self.refuse("expected a state_dict, got a file that cannot be read as one")
+        self.refuse("expected a plain state dict of tensors saved by torch.save, got ")
         self.assertFalse(made.exists())
         with open(self.weights, "rb") as stream:
             load(stream)
@@ -202,7 +202,7 @@ class TestBundle(AppTest):
     @parameterized.expand([("list", [1, 2]), ("checkpoint", {"epoch": 3, "model": {}})])
     def test_weights_are_no_state_dict(self, _, content):
         torch.save(content, self.weights)
-        self.refuse("expected a state_dict of tensors, got ")
+        self.refuse("expected a plain state dict of tensors saved by torch.save, got ")
 
     @parameterized.expand([("no_json", "{"), ("no_network", "{}"), ("unknown_class", None)])
     def test_configuration_that_cannot_be_used(self, _, text):

@@ -70,7 +70,10 @@ class TestBadInput(unittest.TestCase):
             run("train", "variant_dual", work=self.work)
             content = path.read_bytes()[:-200]
         path.write_bytes(content)
-        self.assertRegex(self.refused("inference", "variant_dual"), r"^models/model\.pt: expected weights saved by")
+        self.assertRegex(
+            self.refused("inference", "variant_dual"),
+            r"^models/model\.pt: expected a plain state dict of tensors saved by",
+        )
 
     def test_weights_of_a_whole_training_state(self):
         torch.save({"model": {"w": torch.zeros(1)}, "epoch": 3}, self.work / "models" / "model.pt")

@@ -118,7 +118,9 @@ class TestResume(unittest.TestCase):
         self.state.unlink()
         seen, _ = self._resume(epochs=1)
         self.assertEqual(seen["epochs"], [1])
-        for key in (k for k in baseline if k.startswith("encoder.")):
+        encoder = [k for k in seen["model"] if k.startswith("encoder.")]  # without stages that are never read
+        self.assertGreater(len(encoder), 20)
+        for key in encoder:
             torch.testing.assert_close(seen["model"][key], baseline[key], rtol=0, atol=0)
 
     def test_the_baseline_does_not_undo_a_resumed_state(self):

@@ -120,7 +120,7 @@ class TestSharedCheckpoints(InFolder):
         run("train", "variant_baseline", work=self.work, model_name="baseline.pt")
         baseline = torch.load(self.work / "models" / "baseline.pt", weights_only=True)
         start = self._before_the_first_step(variant)
-        encoder = [k for k in baseline if k.startswith("encoder.")]
+        encoder = [k for k in start if k.startswith("encoder.")]  # without stages that the variant never reads
         self.assertGreater(len(encoder), 20)
         for key in encoder:
             torch.testing.assert_close(start[key], baseline[key], rtol=0, atol=0)

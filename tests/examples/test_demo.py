@@ -35,7 +35,7 @@ class TestSeries(unittest.TestCase):
     @parameterized.expand(
         [
             ("absent", "demo: SERIES expected a folder, .* is not one"),
-            ("empty", "demo: SERIES refused: folder: expected the files of a DICOM PET series, got an empty folder."),
+            ("empty", "demo: SERIES refused: folder: expected the files of a DICOM PET series, got an empty folder"),
             ("cut", r"demo: SERIES refused: .* in IM\d+.dcm: expected .*cut.*"),
         ]
     )
