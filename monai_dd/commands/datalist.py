@@ -34,7 +34,8 @@ _EXAMPLES = {
 # options that have the names of arguments of the function
 _CUT = ("mode", "min_area", "min_brain_fraction", "seed", "skip_broken")
 _BRATS = (*_CUT, "val_fraction", "slice_step", "num_workers")
-_SLICES = (*_CUT, "index_file", "image_pattern", "mask_pattern", "threshold", "group_column", "fractions", "gap")
+_SLICES = (*_CUT, "index_file", "image_pattern", "mask_pattern", "threshold", "fractions", "gap")
+_SLICES += ("group_column", "stratify_column")
 _CHEST = ("classes", "val_fraction", "test_fraction", "seed", "skip_missing", "drop_unlabeled_boxes")
 
 
@@ -52,6 +53,13 @@ def run(args: argparse.Namespace) -> None:
 
 def _print_warning(message: Warning, *_: object) -> None:
     print(f"warning: {message}", file=sys.stderr)
+
+
+def _condition(text: str) -> tuple[str, list[str]]:
+    column, equals, values = text.partition("=")
+    if not column or not equals or not values:
+        raise argparse.ArgumentTypeError(f"expected COLUMN=VALUE or COLUMN=VALUE,VALUE, got {text!r}")
+    return column, values.split(",")
 
 
 def _some(args: argparse.Namespace, names: tuple[str, ...]) -> dict[str, Any]:
@@ -83,8 +91,7 @@ def _slices(args: argparse.Namespace) -> tuple[dict[str, Any], list[str]]:
     from monai_dd.data.datalists.slices import build_slices_datalist
 
     warnings.simplefilter("always", UserWarning)
-    stratify = args.stratify_column or None
-    options = _some(args, _SLICES) | {"stratify_column": stratify, "contiguous": not args.scattered}
+    options = _some(args, _SLICES) | {"where": dict(args.where), "contiguous": not args.scattered}
     datalist = build_slices_datalist(args.dataset_dir, **options)
     return datalist, _describe(datalist)
 
@@ -141,10 +148,12 @@ def add_parser(commands: Commands) -> None:
     slices.add_argument(
         "--threshold", type=float, default=0.05, help="brain is what exceeds this fraction of the maximum"
     )
-    slices.add_argument("--group_column", default="block", help="what must stay in one split")
-    slices.add_argument(
-        "--stratify_column", default="diagnosis", help="what all splits get in proportion; '' for nothing"
-    )
+    what = "what must stay in one split (default: patient if the CSV has it, else block)"
+    slices.add_argument("--group_column", metavar="COLUMN", help=what)
+    what = "what all splits get in proportion, '' for nothing (default: diagnosis if the CSV has it)"
+    slices.add_argument("--stratify_column", metavar="COLUMN", help=what)
+    what = "use only rows with one of these values in a column, such as plane=axial,coronal"
+    slices.add_argument("--where", nargs="+", default=[], type=_condition, metavar="COLUMN=VALUES", help=what)
     what = "shares of training, validation and test, in groups"
     slices.add_argument("--fractions", type=float, nargs=3, default=(0.6, 0.2, 0.2), help=what)
     slices.add_argument("--scattered", action="store_true", help="assign groups at random, neighbors or not")

@@ -23,7 +23,14 @@ _OTHERS = (
     *("random", "gaussian", "smoothed_intensity", "saliency", "gradient_x_input", "integrated_gradients", "deeplift"),
     *("lrp", "occlusion", "gradcam", "hirescam", "cam", "vit_rollout"),
 )
-_OWN = ("vit_attention", "attention", "patch_attention", NETWORK)  # explanations that a network gives itself
+_OWN = (
+    "vit_attention",
+    "attention",
+    "patch_attention",
+    "contribution",
+    "contribution_sum",
+    NETWORK,
+)  # explanations that a network gives itself
 _PROGRAM = ("consistent", "cvx")  # the convex program on their maps, in closed form and solved
 EXPLAINERS = (*_OTHERS, *_OWN, *_PROGRAM)
 _VARIANTS = (

@@ -18,6 +18,7 @@ from .base import Explainer, UnsuitedError
 from .cam import GradCAM, HiResCAM
 from .captum import LRP, DeepLIFT, GradientXInput, IntegratedGradients
 from .class_activation import ClassActivationMap
+from .contribution import Contribution
 from .controls import CenteredGaussian, RandomControl, SmoothedIntensity
 from .convex import ConvexProgram
 from .methods import METHODS, make_explainers, make_randomized_explainers
@@ -34,6 +35,7 @@ __all__ = [
     "CenteredGaussian",
     "ClassActivationMap",
     "CompletenessWarning",
+    "Contribution",
     "ConvexProgram",
     "DeepLIFT",
     "Explainer",

@@ -23,6 +23,7 @@ from monai_dd.explain.base import Explainer, UnsuitedError
 from monai_dd.explain.cam import GradCAM, HiResCAM
 from monai_dd.explain.captum import LRP, DeepLIFT, GradientXInput, IntegratedGradients
 from monai_dd.explain.class_activation import ClassActivationMap
+from monai_dd.explain.contribution import Contribution, contribution_levels
 from monai_dd.explain.controls import CenteredGaussian, RandomControl, SmoothedIntensity
 from monai_dd.explain.convex import ConvexProgram
 from monai_dd.explain.occlusion import Occlusion
@@ -37,6 +38,8 @@ __all__ = ["METHODS", "make_explainers", "make_randomized_explainers"]
 CONTROLS = ("random", "gaussian", "smoothed_intensity")
 METHODS = (
     "attention",
+    "contribution",
+    "contribution_sum",
     "consistent",
     "cvx",
     "gradcam",
@@ -65,6 +68,7 @@ def make_explainers(
     channel: int | None = None,
     sigma: float = 3.0,
     seed: int = 0,
+    contrasted: bool = True,
     skip_unsuited: bool = True,
 ) -> dict[str, Explainer]:
     """Make explainers of a network by their names.
@@ -82,6 +86,7 @@ def make_explainers(
         channel: channel whose intensity is a control; the mean of all when None.
         sigma: of that control, in pixels.
         seed: of the control ``random``.
+        contrasted: whether ``contribution`` compares classes, see :class:`~monai_dd.explain.Contribution`.
         skip_unsuited: leave out methods that cannot serve this network, and say in the log why; refuse them otherwise.
             An argument that is wrong is refused in any case.
 
@@ -114,11 +119,20 @@ def make_explainers(
         first = ConvexProgram(network, progress=True)
         return {level: first.at_level(level) for level in first.levels}
 
+    def sum_contributions() -> Explainer:
+        if not contribution_levels(network):
+            raise UnsuitedError("network: expected two levels or more to sum, got a network with a single map")
+        return Contribution(network, contrasted=contrasted)
+
     def one(make: Callable[[], Explainer]) -> Callable[[], dict[str, Explainer]]:
         return lambda: {"": make()}
 
     makers: dict[str, Callable[[], dict[str, Explainer]]] = {
         "attention": each_level(lambda level: AttentionExplainer(network, level)),
+        "contribution": lambda: {
+            level or "": Contribution(network, level, contrasted) for level in contribution_levels(network) or [None]
+        },
+        "contribution_sum": one(sum_contributions),
         "consistent": each_level(lambda level: AttentionExplainer(network, level, consistent=True)),
         "cvx": solve,
         "gradcam": each_layer(GradCAM),

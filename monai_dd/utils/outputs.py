@@ -63,7 +63,11 @@ def level_names(num_levels: int) -> list[str]:
 
 
 def make_output(
-    logits: torch.Tensor, phi: list[torch.Tensor], log_tau: list[torch.Tensor], log_mu: list[torch.Tensor]
+    logits: torch.Tensor,
+    phi: list[torch.Tensor],
+    log_tau: list[torch.Tensor],
+    log_mu: list[torch.Tensor],
+    contribution: list[torch.Tensor] | None = None,
 ) -> dict[str, torch.Tensor]:
     r"""Return the dictionary of a network. Scriptable.
 
@@ -72,6 +76,7 @@ def make_output(
         phi: potential of each level, finest first, each ``(B, 1, *spatial)``.
         log_tau: logarithm of the attention of each gate, :math:`\tau = \mathrm{softmax}\,\phi`.
         log_mu: logarithm of the attention that is reported, made consistent where the network does that.
+        contribution: what each cell of each level adds to each logit, each ``(B, K, *spatial)``, if asked for.
 
     Example:
         >>> grids = [torch.zeros(1, 1, 4, 4), torch.zeros(1, 1, 2, 2)]
@@ -82,6 +87,9 @@ def make_output(
     for prefix, maps in [("phi", phi), ("log_tau", log_tau), ("log_mu", log_mu)]:
         for level, name in enumerate(level_names(len(maps))):
             result[prefix + "_" + name] = maps[min(level, len(maps) - 1)]
+    if contribution is not None and len(contribution) > 0:
+        for level, name in enumerate(level_names(len(contribution))):
+            result["contribution_" + name] = contribution[min(level, len(contribution) - 1)]
     return result
 
 
@@ -114,7 +122,7 @@ def read_levels(output: Mapping[str, torch.Tensor], prefix: str) -> list[torch.T
 
     Args:
         output: dictionary of a network.
-        prefix: ``phi``, ``log_tau`` or ``log_mu``.
+        prefix: ``phi``, ``log_tau``, ``log_mu`` or ``contribution``.
 
     Raises:
         ValueError: when ``output`` is not such a dictionary.

@@ -39,7 +39,13 @@ CASES = [
         "--scattered --gap 2 --stratify_column= --mode midline --fractions 0.5 0.3 0.2 --group_column patient",
         ("d",),
         {**CUT, "mode": "midline", "min_area": 100, "skip_broken": False, "contiguous": False, "gap": 2}
-        | {"stratify_column": None, "fractions": [0.5, 0.3, 0.2], "group_column": "patient", "threshold": 0.05}
+        | {
+            "stratify_column": "",
+            "where": {},
+            "fractions": [0.5, 0.3, 0.2],
+            "group_column": "patient",
+            "threshold": 0.05,
+        }
         | {"index_file": "index.csv", "image_pattern": "images/{slice:04d}.jpg"}
         | {"mask_pattern": "masks/{slice:04d}.png"},
     ),

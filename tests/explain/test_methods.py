@@ -38,6 +38,7 @@ CAMS = [f"{name}/{level}" for name in ("gradcam", "hirescam") for level in LEVEL
 GRADIENTS = [f"{name}/{level}" for name in ("gradient_x_input", "integrated_gradients") for level in LEVELS]
 RULES = [f"{name}/{level}" for name in ("deeplift", "lrp") for level in LEVELS]
 OTHERS = ["occlusion", "random", "gaussian", "smoothed_intensity"]
+PARTS = ["contribution/fine", "contribution/coarse", "contribution_sum"]
 ATTENTION = [f"{name}/{level}" for name in ("attention", "consistent", "cvx") for level in LEVELS]
 
 
@@ -83,10 +84,10 @@ class TestMakeExplainers(unittest.TestCase):
 
     @parameterized.expand(
         [
-            ("baseline", [*CAMS, "cam", "saliency", *RULES, *GRADIENTS, *OTHERS]),
-            ("unconstrained", [*ATTENTION, *CAMS, "saliency", *GRADIENTS, *OTHERS]),
-            ("tau_fine_gated", [*ATTENTION[:2], *CAMS, "cam", "saliency", *GRADIENTS, *OTHERS]),
-            ("exact", [*ATTENTION[:2], *CAMS, "saliency", *GRADIENTS, *OTHERS]),
+            ("baseline", ["contribution", *CAMS, "cam", "saliency", *RULES, *GRADIENTS, *OTHERS]),
+            ("unconstrained", [*ATTENTION[:2], *PARTS, *ATTENTION[2:], *CAMS, "saliency", *GRADIENTS, *OTHERS]),
+            ("tau_fine_gated", [*ATTENTION[:2], "contribution", *CAMS, "cam", "saliency", *GRADIENTS, *OTHERS]),
+            ("exact", [*ATTENTION[:2], *PARTS, *CAMS, "saliency", *GRADIENTS, *OTHERS]),
         ]
     )
     def test_all_that_serve_a_network(self, name, expected):
@@ -99,7 +100,7 @@ class TestMakeExplainers(unittest.TestCase):
             side = {"fine": 4, "coarse": 2}.get(key.partition("/")[2])
             if key.startswith("attention") and len(network.attend) == 1:
                 side = 4  # the one map that it has, under both names
-            side = side or {"occlusion": 8, "cam": 1}.get(key, 16)
+            side = side or {"occlusion": 8, "cam": 1, "contribution": 1, "contribution_sum": 4}.get(key, 16)
             self.assertEqual(relevance.shape[-1], side, key)
 
     @parameterized.expand(["baseline", "unconstrained"])

@@ -17,7 +17,7 @@ from __future__ import annotations
 
 import csv
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -45,8 +45,9 @@ def build_slices_datalist(
     min_area: int = 100,
     min_brain_fraction: float = 0.02,
     threshold: float = 0.05,
-    group_column: str = "block",
-    stratify_column: str | None = "diagnosis",
+    group_column: str | None = None,
+    stratify_column: str | None = None,
+    where: Mapping[str, Sequence[str]] | None = None,
     fractions: Sequence[float] = (0.6, 0.2, 0.2),
     seed: int = 0,
     contiguous: bool = True,
@@ -70,9 +71,12 @@ def build_slices_datalist(
             of a picture of 256x256; the paper's 1000 pixels are for masks with edema.
         min_brain_fraction: least brain of a hemisphere with label 0, as a fraction of the pixels of the picture.
         threshold: brain is what exceeds this fraction of the picture's maximum; compression leaves noise around it.
-        group_column: column of what must stay together: patients, or blocks of neighboring slices.
+        group_column: column of what must stay together: patients, or blocks of neighboring slices. By default
+            ``patient`` where the table has that column, else ``block``.
         stratify_column: column whose values are to be in all splits in the same proportions; a group counts as what
-            most of its slices are. ``None`` for no stratification.
+            most of its slices are, and values with too few groups count as the next one. ``""`` for no stratification;
+            by default ``diagnosis`` where the table has that column.
+        where: values that a row must have in a column to be used, such as ``{"plane": ["axial", "coronal"]}``.
         fractions: shares of training, validation and test, in groups.
         seed: of the split.
         contiguous: whether a split gets groups that follow one another in the table, rather than any.
@@ -99,7 +103,7 @@ def build_slices_datalist(
         ...         Image.new("L", (8, 8), 200).save(f"{folder}/{i}.png")
         ...         Image.fromarray(tumor).save(f"{folder}/mask{i}.png")
         ...     files = {"image_pattern": "{slice}.png", "mask_pattern": "mask{slice}.png"}
-        ...     datalist = build_slices_datalist(folder, **files, min_area=4, stratify_column=None)
+        ...     datalist = build_slices_datalist(folder, **files, min_area=4)
         >>> [(item["side"], item["window"], item["label"]) for item in datalist["test"]]
         [('image_left', [0, 3], 1), ('image_right', [3, 8], 0)]
     """
@@ -109,8 +113,12 @@ def build_slices_datalist(
     if len(fractions) != len(SPLITS):
         raise ValueError(f"fractions: expected one for each of {', '.join(SPLITS)}, got {tuple(fractions)}")
     root = Path(dataset_dir)
+    names, table = _read_table(root, index_file, where or {})
+    group_column = group_column or ("patient" if "patient" in names else "block")
+    if stratify_column is None:
+        stratify_column = "diagnosis" if "diagnosis" in names else ""
     columns = [group_column] + ([stratify_column] if stratify_column else [])
-    rows = _read_rows(root, index_file, columns, image_pattern, mask_pattern)
+    rows = _check_rows(index_file, names, table, columns, image_pattern, mask_pattern)
     broken: dict[str, str] = {}
     halves: list[list[dict[str, Any]]] = []
     for row in rows:
@@ -165,23 +173,49 @@ def find_slices(dataset_dir: str | Path, pattern: str = "images/*") -> list[dict
     return [{**item, "side": side} for item in find_pictures(dataset_dir, pattern) for side in SIDES]
 
 
-def _read_rows(root: Path, index_file: str, columns: list[str], image: str, mask: str) -> list[dict[str, Any]]:
-    """Rows of the table, each with the paths ``image`` and ``mask``."""
+def _read_table(
+    root: Path, index_file: str, where: Mapping[str, Sequence[str]]
+) -> tuple[list[str], list[tuple[int, dict[str, Any]]]]:
+    """Names of the columns, and the rows that have the wanted values, each with its line."""
     path = root / index_file
     if not path.is_file():
         raise ValueError(f"index_file: expected a CSV file, {path.name} is not in the folder {root.name!r}")
     with open(path, newline="", encoding="utf-8-sig") as file:
         reader = csv.DictReader(file)
-        names = reader.fieldnames or []
-        rows = list(reader)
+        names = list(reader.fieldnames or [])
+        rows = list(enumerate(reader, start=2))
+    if not rows:
+        raise ValueError(f"{path.name}: expected a row for each slice, got none")
+    everything = rows
+    for column, wanted in where.items():
+        if column not in names:
+            raise ValueError(f"where: expected a column of {path.name}, {', '.join(names)}, got {column!r}")
+        there = sorted({row[column] or "" for _, row in everything})
+        unknown = sorted(set(wanted) - set(there))
+        if unknown:
+            raise ValueError(f"where: expected values of {column} among {', '.join(there)}, got {', '.join(unknown)}")
+        rows = [(line, row) for line, row in rows if row[column] in wanted]
+    if not rows:
+        raise ValueError(f"where: expected rows of {path.name} with all of the values, got none")
+    return names, rows
+
+
+def _check_rows(
+    index_file: str,
+    names: list[str],
+    table: list[tuple[int, dict[str, Any]]],
+    columns: list[str],
+    image: str,
+    mask: str,
+) -> list[dict[str, Any]]:
+    """The rows, each with the paths ``image`` and ``mask``."""
+    path = Path(index_file)
     missing = [c for c in columns if c not in names]
     if missing:
         raise ValueError(f"{path.name}: expected the columns {', '.join(columns)}, missing {', '.join(missing)}")
-    if not rows:
-        raise ValueError(f"{path.name}: expected a row for each slice, got none")
     patterns = {} if {"image", "mask"} <= set(names) else {"image": image, "mask": mask}
     seen: dict[str, int] = {}
-    for line, row in enumerate(rows, start=2):
+    for line, row in table:
         if not all((row[c] or "").strip() for c in columns):
             raise ValueError(f"{path.name}, line {line}: expected values of {', '.join(columns)}, got an empty one")
         values = {k: int(v) if isinstance(v, str) and v.strip().isdigit() else v for k, v in row.items() if k}
@@ -198,7 +232,7 @@ def _read_rows(root: Path, index_file: str, columns: list[str], image: str, mask
                 f"{path.name}: expected each slice once, got the same in the lines {seen[row['image']]} and {line}"
             )
         seen[row["image"]] = line
-    return rows
+    return [row for _, row in table]
 
 
 def _read_slice(image_path: Path, mask_path: Path) -> tuple[np.ndarray, np.ndarray]:

@@ -32,6 +32,8 @@ def split_groups(
 ) -> dict[str, int]:
     """Deal groups out to splits, each stratum in the same proportions.
 
+    A stratum with too few groups for all splits is dealt out together with the next one, in the order of their names.
+
     Args:
         groups: names, each once, in the order of the data.
         fractions: share of each split; they add up to 1.
@@ -44,26 +46,44 @@ def split_groups(
         split of each group, as its place in ``fractions``.
 
     Raises:
-        ValueError: for fractions that are none, or a stratum with too few groups for them.
+        ValueError: for fractions that are none, or too few groups for them.
     """
     if not all(fraction > 0 for fraction in fractions) or not abs(sum(fractions) - 1) < 1e-6:
         raise ValueError(f"fractions: expected numbers above 0 that add up to 1, got {tuple(fractions)}")
     rng = np.random.default_rng(seed)
     names, of = np.asarray(groups, dtype=object), np.asarray(strata if strata is not None else [""] * len(groups))
     split: dict[str, int] = {}
-    for stratum in sorted(set(of.tolist())):
-        members = names[of == stratum]
-        sizes = [max(1, round(fraction * len(members))) for fraction in fractions[1:]]
-        sizes.insert(0, len(members) - sum(sizes))
-        if sizes[0] < 1:
-            what = f" of {stratum}" if stratum else ""
-            raise ValueError(
-                f"split: expected enough patients or groups{what} for {len(fractions)} splits with the shares "
-                f"{', '.join(f'{f:.3g}' for f in fractions)}, got {len(members)}: a split would be empty"
-            )
+    if _sizes(len(names), fractions)[0] < 1:
+        raise ValueError(
+            f"split: expected enough patients or groups for {len(fractions)} splits with the shares "
+            f"{', '.join(f'{f:.3g}' for f in fractions)}, got {len(names)}: a split would be empty"
+        )
+    for together in _join_small(of, fractions):
+        members = names[np.isin(of, together)]
+        sizes = _sizes(len(members), fractions)
         members = np.roll(members, rng.integers(len(members))) if contiguous else rng.permutation(members)
         split.update(zip(members.tolist(), np.repeat(np.arange(len(sizes)), sizes).tolist()))
     return split
+
+
+def _sizes(count: int, fractions: Sequence[float]) -> list[int]:
+    """Groups of each split; the first has what the others leave, and less than one where there are too few."""
+    sizes = [max(1, round(fraction * count)) for fraction in fractions[1:]]
+    return [count - sum(sizes), *sizes]
+
+
+def _join_small(of: np.ndarray, fractions: Sequence[float]) -> list[list[str]]:
+    """Strata that are dealt out together: those with too few groups go with the next one, at the end with the last."""
+    joined: list[list[str]] = []
+    waiting: list[str] = []
+    for stratum in sorted(set(of.tolist())):
+        waiting.append(stratum)
+        if _sizes(int(np.isin(of, waiting).sum()), fractions)[0] >= 1:
+            joined.append(waiting)
+            waiting = []
+    if waiting:
+        joined[-1] += waiting
+    return joined
 
 
 def describe_split(name: str, halves: Sequence[dict[str, Any]], unit: str) -> tuple[dict[str, int], dict[str, float]]:

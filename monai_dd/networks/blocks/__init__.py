@@ -14,6 +14,7 @@ from __future__ import annotations
 
 from .attention_unit import AttentionUnit
 from .capsules import PatchCapsules, PrimaryCapsules, capsule_lengths
+from .inverted_residual import InvertedResidual, same_convolution
 from .loss_attention import (
     CapsuleLossAttention,
     LossAttention,
@@ -33,6 +34,7 @@ __all__ = [
     "CapsuleLossAttention",
     "CapsulePatchHead",
     "ConvolutionalPatchHead",
+    "InvertedResidual",
     "LossAttention",
     "MeanPooling",
     "PatchCapsules",
@@ -46,5 +48,6 @@ __all__ = [
     "dynamic_routing",
     "log_weights",
     "loss_attention",
+    "same_convolution",
     "squash",
 ]

@@ -14,9 +14,19 @@ from __future__ import annotations
 
 from .base import Encoder, FeatureInfo
 from .densenet import DenseNetEncoder
+from .efficientnet_lite import EfficientNetLiteEncoder
 from .pretrained import load_pretrained
 from .resnet import ResNetEncoder
 from .unet import UNetEncoder
 from .vgg import VGGEncoder
 
-__all__ = ["DenseNetEncoder", "Encoder", "FeatureInfo", "ResNetEncoder", "UNetEncoder", "VGGEncoder", "load_pretrained"]
+__all__ = [
+    "DenseNetEncoder",
+    "EfficientNetLiteEncoder",
+    "Encoder",
+    "FeatureInfo",
+    "ResNetEncoder",
+    "UNetEncoder",
+    "VGGEncoder",
+    "load_pretrained",
+]

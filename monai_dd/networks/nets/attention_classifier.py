@@ -21,7 +21,13 @@ from torch import nn
 
 from monai_dd.networks.blocks import AttentionUnit
 from monai_dd.networks.encoders import Encoder
-from monai_dd.networks.layers import DualWitness, consistent_attention, spatial_log_softmax, witnessed_attention
+from monai_dd.networks.layers import (
+    DualWitness,
+    cell_contributions,
+    consistent_attention,
+    spatial_log_softmax,
+    witnessed_attention,
+)
 from monai_dd.networks.nets.base import AttentionNetwork
 from monai_dd.utils.checks import check_option
 from monai_dd.utils.enums import Consistency, Readout
@@ -73,6 +79,9 @@ class AttentionClassifier(AttentionNetwork):
         smoothing: box filters on the potentials, see :class:`PotentialGate`.
         dropout: dropout of the pooled features.
         return_attention: return the dictionary; fixed at construction.
+        return_contribution: with ``contribution_*``, see :class:`AttentionNetwork`: :math:`\mu_i \langle w_k, v_i
+            \rangle` of every level with the attention readout, :math:`\langle w_k, v_i \rangle / n` of the last stage
+            with the pool readout.
 
     Raises:
         ValueError: unknown stages or options, options that contradict one another, or a missing ``img_size``.
@@ -89,7 +98,7 @@ class AttentionClassifier(AttentionNetwork):
         (torch.Size([1, 1, 16, 16]), torch.Size([1, 1, 8, 8]))
     """
 
-    __constants__ = ["gated", "pools_with_attention", "consistency", "return_attention"]
+    __constants__ = ["gated", "pools_with_attention", "consistency", "return_attention", "return_contribution"]
 
     def __init__(
         self,
@@ -106,8 +115,9 @@ class AttentionClassifier(AttentionNetwork):
         smoothing: int = 0,
         dropout: float = 0.0,
         return_attention: bool = False,
+        return_contribution: bool = False,
     ) -> None:
-        super().__init__(num_classes, return_attention)
+        super().__init__(num_classes, return_attention, return_contribution)
         names = [info.name for info in encoder.feature_info]
         chosen = [check_option("attend", name, names) for name in ensure_tuple(attend)]
         if len(set(chosen)) != len(chosen):
@@ -174,14 +184,19 @@ class AttentionClassifier(AttentionNetwork):
             log_mu = witnessed_attention(potentials, witness)
 
         pooled = [x.flatten(2).mean(-1)]
+        read, weights = [x], [torch.full_like(x[:, :1], 1.0 / x[0, 0].numel())]
         if self.pools_with_attention:
-            pooled = [(v * m.exp()).flatten(2).sum(-1) for v, m in zip(features, log_mu)]
+            read, weights = features, [m.exp() for m in log_mu]
+            pooled = [(v * w).flatten(2).sum(-1) for v, w in zip(read, weights)]
         logits = torch.zeros(1, device=x.device)
+        contributions: List[torch.Tensor] = []
         for level, head in enumerate(self.heads.values()):
             logits = logits + head(self.dropout(pooled[level]))
+            if self.return_contribution:
+                contributions.append(cell_contributions(read[level], weights[level], head.weight))
 
         if self.return_attention:
-            return make_output(logits, potentials, log_tau, log_mu)
+            return make_output(logits, potentials, log_tau, log_mu, contributions)
         return logits
 
 

@@ -28,15 +28,21 @@ class AttentionNetwork(nn.Module):
     The form is fixed at construction and never depends on the mode, so that both script and export. The keys of the
     dictionary are in :mod:`monai_dd.utils.outputs`.
 
+    With ``return_contribution`` the dictionary has ``contribution_*``, too: what each cell of a level adds to each
+    logit, ``(B, K, *spatial)``. Where logits are a sum over cells they are that sum plus a bias, exactly in evaluation
+    mode: the sum over the cells of all levels (of the one level, of a network with a single one).
+
     Args:
         num_classes: number of classes ``K``.
         return_attention: return the dictionary.
+        return_contribution: put contributions into it.
 
     Attributes:
         attend: names of the stages that carry an attention unit; empty where none does.
+        adds_up: whether the logits are a sum over cells, so that there are contributions.
 
     Raises:
-        ValueError: for fewer than one class.
+        ValueError: for fewer than one class, or contributions without the dictionary.
 
     Example:
         >>> import torch
@@ -48,20 +54,34 @@ class AttentionNetwork(nn.Module):
         ['log_mu_coarse', 'log_mu_fine']
     """
 
-    __constants__ = ["return_attention"]
+    __constants__ = ["return_attention", "return_contribution"]
 
-    def __init__(self, num_classes: int, return_attention: bool) -> None:
+    def __init__(self, num_classes: int, return_attention: bool, return_contribution: bool = False) -> None:
         super().__init__()
         if num_classes < 1:
             raise ValueError(f"num_classes: expected 1 or more, got {num_classes}")
+        if return_contribution and not return_attention:
+            raise ValueError("return_contribution: expected return_attention=True with it, got False")
         self.attend: list[str] | tuple[()] = ()
+        self.adds_up = True
         self.return_attention = return_attention
+        self.return_contribution = return_contribution
 
-    def with_attention(self: Network) -> Network:
+    def with_attention(self: Network, contribution: bool = False) -> Network:
         """Return the form of this network that returns the dictionary; both share all modules and parameters.
 
         Only the flag ``training`` of the outermost module is each one's own, which nothing here reads.
+
+        Args:
+            contribution: with the contributions.
+
+        Raises:
+            ValueError: for contributions of a network whose logits are no sum over cells.
         """
+        if contribution and not self.adds_up:
+            kind = type(self).__name__
+            raise ValueError(f"contribution: expected a network whose logits are a sum over cells, got a {kind}")
         network = copy.copy(self)
         network.return_attention = True
+        network.return_contribution = contribution
         return network

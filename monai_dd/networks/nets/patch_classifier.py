@@ -13,6 +13,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import List
 
 import torch
 from monai.networks.blocks import Convolution
@@ -79,6 +80,8 @@ class PatchClassifier(AttentionNetwork):
         routing_iterations: of the dynamic routing.
         img_size: spatial size of the image, needed by ``capsule_dynamic_routing``, which fits no other.
         return_attention: return the dictionary; fixed at construction.
+        return_contribution: with ``contribution_*``, :math:`\alpha_m p_m`, see :class:`AttentionNetwork`, of which
+            the sum has the biases already. Dynamic routing has none.
 
     Attributes:
         attend: empty, because no stage carries an attention unit.
@@ -115,8 +118,9 @@ class PatchClassifier(AttentionNetwork):
         routing_iterations: int = 3,
         img_size: Sequence[int] | int | None = None,
         return_attention: bool = False,
+        return_contribution: bool = False,
     ) -> None:
-        super().__init__(num_classes, return_attention)
+        super().__init__(num_classes, return_attention, return_contribution)
         kind = check_option("pooling", pooling, PatchPooling)
         if len(capsule_channels) != 2 or len(capsule_dims) != 2:
             raise ValueError(f"capsule_channels, capsule_dims: expected two each, got {capsule_channels, capsule_dims}")
@@ -144,6 +148,7 @@ class PatchClassifier(AttentionNetwork):
                 raise ValueError(f"img_size: expected at least a patch of {self.patch_size}, got {img_size}")
             primary = PrimaryCapsules(dims, width, capsule_channels[0], capsule_dims[0], **cut, normalize=False)
             self.head: nn.Module = RoutingPatchHead(primary, grid, num_classes, routing_iterations)
+            self.adds_up = False
         elif kind == PatchPooling.CAPSULE_LOSS_ATTENTION:
             primary = PrimaryCapsules(dims, width, capsule_channels[0], capsule_dims[0], **cut)
             capsules = PatchCapsules(dims, capsule_channels[0], capsule_channels[1], capsule_dims[1])
@@ -156,6 +161,10 @@ class PatchClassifier(AttentionNetwork):
             elif kind != PatchPooling.MEAN:
                 weigh = AttentionPooling(dims, channels, embed_dim, gated=kind == PatchPooling.GATED_ATTENTION)
             self.head = ConvolutionalPatchHead(layers, channels, num_classes, weigh, dims)
+        if return_contribution and not self.adds_up:
+            raise ValueError(
+                f"return_contribution: expected a pooling whose logits are a sum over patches, got {kind!r}"
+            )
 
     def forward(self, x: torch.Tensor):
         """Return logits ``(B, K)``, or the dictionary of the class's description, for an image ``(B, C, *spatial)``.
@@ -171,7 +180,10 @@ class PatchClassifier(AttentionNetwork):
                 raise ValueError(f"expected an image of at least a patch of {self.patch_size} pixels, got {size}")
         logits, weights, patch_logits, phi = self.head(self.reduce(x))
         if self.return_attention:
-            output = make_output(logits, [phi], [spatial_log_softmax(phi)], [log_weights(weights)])
+            contributions: List[torch.Tensor] = []
+            if self.return_contribution:
+                contributions.append(weights * patch_logits)
+            output = make_output(logits, [phi], [spatial_log_softmax(phi)], [log_weights(weights)], contributions)
             return add_patches(output, weights, patch_logits)
         return logits
 

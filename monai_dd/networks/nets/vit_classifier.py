@@ -92,6 +92,7 @@ class ViTClassifier(AttentionNetwork):
             raise ValueError(f"hidden_size: expected a multiple of {num_heads} heads, got {hidden_size}")
         if not 0 <= dropout_rate < 1:
             raise ValueError(f"dropout_rate: expected 0 or more, below 1, got {dropout_rate}")
+        self.adds_up = False
         self.img_size = _sizes("img_size", img_size, dims)
         patch = _sizes("patch_size", patch_size, dims)
         if any(p < 1 or s < p or s % p for s, p in zip(self.img_size, patch)):

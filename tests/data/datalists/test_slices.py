@@ -127,7 +127,7 @@ class TestBuild(InPictures):
         for image, mask, _ in rows:
             self.save(image, np.stack([self.brain()] * 3, axis=-1))  # gray stored as color
             self.save(mask, self.tumor() // 255)  # 1 is tumor too
-        datalist = self.build(group_column="patient", stratify_column=None)
+        datalist = self.build()
         self.assertEqual(sorted(len(datalist[s]) for s in SECTIONS), [2, 2, 6])
         self.assertEqual({i["image"].split("/")[0] for i in datalist["test"]}, {"pictures"})
 
@@ -138,8 +138,24 @@ class TestBuild(InPictures):
             self.save(f"x/{i}a_07.png", self.brain())
             self.save(f"y/{i}a.png", self.tumor())
         patterns = {"image_pattern": "x/{id}_{n:02d}.png", "mask_pattern": "y/{id}.png"}
-        datalist = self.build(**patterns, group_column="p", stratify_column=None, fractions=(0.4, 0.3, 0.3))
+        datalist = self.build(**patterns, group_column="p", fractions=(0.4, 0.3, 0.3))
         self.assertEqual([len(datalist[s]) for s in SECTIONS], [2, 2, 2])
+
+    def test_rows_with_wanted_values(self):
+        rows = [(i, "m" if i % 2 else "g", i // 2, "axial" if i < 20 else "sagittal") for i in range(40)]
+        self.write(rows, (*COLUMNS, "plane"))
+        datalist = self.build(where={"plane": ["axial"]})
+        used = {int(item["image"][7:11]) for split in SECTIONS for item in datalist[split]}
+        self.assertEqual(used, set(range(20)))
+        self.assertEqual(self.build(where={"plane": ["axial", "sagittal"]}), self.build())
+
+    def test_patients_are_the_groups_where_they_are_named(self):
+        rows = [(i, "m", 0, f"p{i // 2}") for i in range(10)]
+        self.write(rows, (*COLUMNS, "patient"))
+        datalist = self.build()
+        self.assertEqual(
+            sorted(group for groups in self.groups(datalist) for group in groups), [f"p{i}" for i in range(5)]
+        )
 
     def test_loads_again(self):
         self.data_set()
@@ -182,8 +198,23 @@ class TestRefuses(InPictures):
                 r"fractions: expected one for each of training, .*, got \(0.8, 0.2",
             ),
             ("sum", {"fractions": (0.8, 0.2, 0.2)}, "fractions: expected numbers above 0 that add up to 1"),
-            ("too small", {"fractions": (0.1, 0.3, 0.6)}, "groups of glioma for 3 splits .*, got 5: a split would"),
+            ("too small", {"fractions": (0.02, 0.38, 0.6)}, "groups for 3 splits .*, got 10: a split would be empty"),
             ("table", {"index_file": "gone.csv"}, "index_file: expected a CSV file, gone.csv is not in the folder"),
+            (
+                "where",
+                {"where": {"plane": ["axial"]}},
+                "where: expected a column of index.csv, slice, diag.* got 'plane'",
+            ),
+            (
+                "value",
+                {"where": {"diagnosis": ["g"]}},
+                "where: expected values of diagnosis among glioma, men.*, got g$",
+            ),
+            (
+                "no row",
+                {"where": {"diagnosis": ["glioma"], "block": ["0"]}},
+                "where: expected rows of index.csv with al",
+            ),
             ("group", {"group_column": "patient"}, "expected the columns patient, diagnosis, missing patient"),
             ("stratify", {"stratify_column": "grade"}, "expected the columns block, grade, missing grade"),
             (
@@ -206,9 +237,9 @@ class TestRefuses(InPictures):
         self.write([(1, "m", 1), (2, "m", 1), (1, "m", 2)])
         self.refused("index.csv: expected each slice once, got the same in the lines 2 and 4")
 
-    def test_stratum_of_too_few_groups(self):
-        self.write([(i, "m" if i < 3 else "g", i) for i in range(5)])
-        self.refused("expected enough patients or groups of g for 3 splits .*, got 2")
+    def test_too_few_groups(self):
+        self.write([(i, "m", i) for i in range(2)])
+        self.refused("expected enough patients or groups for 3 splits .*, got 2")
 
 
 class TestFind(InPictures):
@@ -243,13 +274,24 @@ class TestCommand(InPictures):
         self.assertIn("training: 6 groups, 12 slices, 24 hemispheres, 12 no tumor, 12 tumor; width AUC 1.000\n", out)
         self.assertEqual(len(json.loads((self.root / "x.json").read_text())["test"]), 8)
 
+    def test_a_wrong_condition(self):
+        status, _, err = self.command("--where", "glioma")
+        self.assertEqual(status, 2)
+        self.assertIn("expected COLUMN=VALUE or COLUMN=VALUE,VALUE, got 'glioma'", err)
+
     def test_options(self):
         self.data_set()
-        for arguments in (["--scattered"], ["--gap", "1"], ["--mode", "matched"], ["--stratify_column", ""]):
+        for arguments in (
+            ["--scattered"],
+            ["--gap", "1"],
+            ["--mode", "matched"],
+            ["--stratify_column", ""],
+            ["--where", "diagnosis=glioma"],
+        ):
             status, _, err = self.command("--min_area", "36", *arguments)
             self.assertEqual((status, err), (0, ""), arguments)
         datalist = json.loads((self.root / "datalist.json").read_text())
-        self.assertEqual(datalist, json.loads(json.dumps(self.build(stratify_column=None))))
+        self.assertEqual(datalist, json.loads(json.dumps(self.build(where={"diagnosis": ["glioma"]}))))
 
     def test_refuses(self):
         status, out, err = self.command()

@@ -64,8 +64,20 @@ class TestSplit(unittest.TestCase):
     def test_too_few(self):
         with self.assertRaisesRegex(ValueError, r"groups for 2 splits with the shares 0\.8, 0\.2, got 1: a split"):
             split_groups(["a"], (0.8, 0.2), 0)
-        with self.assertRaisesRegex(ValueError, "patients or groups of glioma for 3 splits .* got 2"):
-            split_groups(list("abcde"), THREE, 0, ["meningioma"] * 3 + ["glioma"] * 2)
+
+    @parameterized.expand([("first", "a"), ("middle", "m"), ("last", "z")])
+    def test_a_stratum_with_one_group_is_dealt_out_with_another(self, _name, lonely):
+        """As if it had the name of the next stratum, or, after the last one, of that."""
+        strata = ["d"] * 5 + [lonely] + ["p"] * 5
+        as_if = ["d"] * 5 + [{"a": "d", "m": "p", "z": "p"}[lonely]] + ["p"] * 5
+        groups = [f"g{i}" for i in range(11)]
+        for contiguous in (False, True):
+            splits = split_groups(groups, THREE, 3, strata, contiguous)
+            self.assertEqual(splits, split_groups(groups, THREE, 3, as_if, contiguous))
+
+    def test_small_strata_are_enough_together(self):
+        splits = split_groups(list("abcd"), THREE, 0, list("wxyz"))
+        self.assertEqual(sorted(set(splits.values())), [0, 1, 2])
 
 
 class TestDescribe(unittest.TestCase):
