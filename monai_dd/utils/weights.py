@@ -22,8 +22,15 @@ from torch import nn
 __all__ = ["check_state_fits", "compute_checksum", "drop_left_out", "read_state_dict", "short_name"]
 
 
-def read_state_dict(path: str | Path, map_location: torch.device | str | None = None) -> dict[str, torch.Tensor]:
+def read_state_dict(
+    path: str | Path, map_location: torch.device | str | None = None, inside: str = ""
+) -> dict[str, torch.Tensor]:
     """Read a plain state dict, with tensors only, so that nothing in the file can run.
+
+    Args:
+        path: file saved by ``torch.save``.
+        map_location: where to load the tensors to.
+        inside: name of an entry that may hold the state dict, in a file that holds more.
 
     Raises:
         ValueError: in one line that names the file and its folder, when ``torch.load`` cannot read it or it holds
@@ -34,6 +41,8 @@ def read_state_dict(path: str | Path, map_location: torch.device | str | None = 
         state = torch.load(path, map_location=map_location, weights_only=True)
     except Exception as error:  # pickle, zip and torch each raise their own, with texts of many lines
         raise ValueError(f"{expected}, got {type(error).__name__}") from None
+    if isinstance(state, Mapping) and isinstance(state.get(inside), Mapping):
+        state = state[inside]
     if not isinstance(state, Mapping) or not all(isinstance(w, torch.Tensor) for w in state.values()):
         raise ValueError(f"{expected}, got {type(state).__name__}")
     return dict(state)

