@@ -58,8 +58,11 @@ LOCALIZATION = {"pixel_ap", "iou_0.975", "iou_0.95", "iou_0.9", "rank", "pointin
 def _own(variant: str) -> set[str]:
     """Explainers that only this kind of network has."""
     if variant in ATTENTION:
-        return {"attention/fine", "attention/coarse"}
-    return {"patch_attention"} if variant in PATCHES else {"cam"}
+        levels = {f"{name}/{level}" for name in ("attention", "contribution") for level in LEVELS}
+        return {*levels, "contribution_sum"}
+    if variant == "variant_dynamic_routing":  # no sum over patches
+        return {"patch_attention"}
+    return {"patch_attention" if variant in PATCHES else "cam", "contribution"}
 
 
 def _run(*names: str, work: Path, **override):
@@ -199,7 +202,10 @@ class TestExplain(InFolder):
                 {(r["image"], r["metric"]) for r in own_rows}, {(p, m) for p in pairs for m in LOCALIZATION}
             )
             self.assertEqual(len(own_rows), len(pairs) * len(LOCALIZATION))
-            self.assertTrue(all(0 <= float(row["value"]) <= 1 for row in own_rows))
+            values = [float(row["value"]) for row in own_rows]
+            if key.startswith("contribution"):  # all zero where every cell speaks against the finding: no mass
+                values = [value for value in values if not math.isnan(value)]
+            self.assertTrue(all(0 <= value <= 1 for value in values))
         first = json.loads((self.work / "eval" / "maps" / "case_0000" / "case.json").read_text())
         self.assertEqual((first["image"], first["label"]), next(iter(pairs.items())))
 
@@ -275,7 +281,7 @@ class TestRefused(InFolder):
     def test_published_weights_of_another_network(self):
         torch.save({"conv1.weight": torch.zeros(4, 3, 7, 7)}, self.work / "resnet.pth")
         line = self.refused("train", "variant_baseline", pretrained_file=str(self.work / "resnet.pth"))
-        self.assertIn("resnet.pth: expected torchvision's weights of this DenseNetEncoder", line)
+        self.assertIn("resnet.pth: expected published weights of this DenseNetEncoder", line)
 
     def test_weights_of_other_classes(self):
         train("variant_baseline", self.work)

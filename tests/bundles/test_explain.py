@@ -36,9 +36,19 @@ LEVELS = ("fine", "coarse")
 BOTH_LEVELS = ["gradcam", "hirescam", "gradient_x_input", "integrated_gradients"]
 ONE_LEVEL = ["occlusion", "random", "gaussian", "smoothed_intensity"]
 OWN = {
-    "variant_baseline": {*((n, level) for n in ("deeplift", "lrp", *BOTH_LEVELS) for level in LEVELS)},
-    "variant_unconstrained": {*((n, level) for n in ("attention", "consistent", *BOTH_LEVELS) for level in LEVELS)},
-    "variant_loss_attention": {("patch_attention", "image"), *((n, level) for n in BOTH_LEVELS for level in LEVELS)},
+    "variant_baseline": {
+        ("contribution", "image"),
+        *((n, level) for n in ("deeplift", "lrp", *BOTH_LEVELS) for level in LEVELS),
+    },
+    "variant_unconstrained": {
+        ("contribution_sum", "image"),
+        *((n, level) for n in ("attention", "contribution", "consistent", *BOTH_LEVELS) for level in LEVELS),
+    },
+    "variant_loss_attention": {
+        ("patch_attention", "image"),
+        ("contribution", "image"),
+        *((n, level) for n in BOTH_LEVELS for level in LEVELS),
+    },
     "variant_vit": {("vit_attention", "image"), ("vit_rollout", "image")},
 }
 LOCALIZATION = {"pixel_ap", "iou_0.975", "iou_0.95", "iou_0.9", "rank", "pointing", "mass"}

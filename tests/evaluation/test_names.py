@@ -41,7 +41,8 @@ class TestNames(unittest.TestCase):
         self.assertEqual(set(METHODS) ^ set(EXPLAINERS), {NETWORK})
 
     def test_what_networks_say_themselves_stands_together(self):
-        own = ["vit_attention", "attention", "patch_attention", "consistent", "cvx", NETWORK]
+        own = ["vit_attention", "attention", "patch_attention", "contribution", "contribution_sum"]
+        own += ["consistent", "cvx", NETWORK]
         places = {row_order("exact", name)[0] for name in own}
         self.assertEqual(len(places), 1)
         others = [row_order("exact", name)[0] for name in [*EXPLAINERS, "new"] if name not in own]

@@ -135,7 +135,7 @@ def build_slices_datalist(
     for row in rows:
         members.setdefault(row[group_column], Counter())[row[stratify_column] if stratify_column else ""] += 1
     strata = [counts.most_common(1)[0][0] for counts in members.values()]
-    split_of = split_groups(list(members), fractions, seed, strata, contiguous)
+    split_of = split_groups(list(members), fractions, seed, strata, contiguous, join_small=True)
     splits = np.array([split_of[row[group_column]] for row in rows])
     kept = ~_near_later_split(splits, gap)
 

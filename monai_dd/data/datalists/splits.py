@@ -29,10 +29,9 @@ def split_groups(
     seed: int,
     strata: Sequence[str] | None = None,
     contiguous: bool = False,
+    join_small: bool = False,
 ) -> dict[str, int]:
     """Deal groups out to splits, each stratum in the same proportions.
-
-    A stratum with too few groups for all splits is dealt out together with the next one, in the order of their names.
 
     Args:
         groups: names, each once, in the order of the data.
@@ -41,26 +40,29 @@ def split_groups(
         strata: stratum of each group; one for all if ``None``.
         contiguous: a split gets neighbors: one run of groups of each stratum, which is taken for a ring (the seed
             says where the ring is opened); dealt out at random otherwise.
+        join_small: deal a stratum with too few groups out together with the next one, in the order of their names.
 
     Returns:
         split of each group, as its place in ``fractions``.
 
     Raises:
-        ValueError: for fractions that are none, or too few groups for them.
+        ValueError: for fractions that are none, or a stratum (with ``join_small``: all together) with too few groups.
     """
     if not all(fraction > 0 for fraction in fractions) or not abs(sum(fractions) - 1) < 1e-6:
         raise ValueError(f"fractions: expected numbers above 0 that add up to 1, got {tuple(fractions)}")
     rng = np.random.default_rng(seed)
     names, of = np.asarray(groups, dtype=object), np.asarray(strata if strata is not None else [""] * len(groups))
     split: dict[str, int] = {}
-    if _sizes(len(names), fractions)[0] < 1:
-        raise ValueError(
-            f"split: expected enough patients or groups for {len(fractions)} splits with the shares "
-            f"{', '.join(f'{f:.3g}' for f in fractions)}, got {len(names)}: a split would be empty"
-        )
-    for together in _join_small(of, fractions):
+    strata_together = _join_small(of, fractions) if join_small else [[stratum] for stratum in sorted(set(of.tolist()))]
+    for together in strata_together:
         members = names[np.isin(of, together)]
         sizes = _sizes(len(members), fractions)
+        if sizes[0] < 1:
+            what = f" of {', '.join(together)}" if any(together) else ""
+            raise ValueError(
+                f"split: expected enough patients or groups{what} for {len(fractions)} splits with the shares "
+                f"{', '.join(f'{f:.3g}' for f in fractions)}, got {len(members)}: a split would be empty"
+            )
         members = np.roll(members, rng.integers(len(members))) if contiguous else rng.permutation(members)
         split.update(zip(members.tolist(), np.repeat(np.arange(len(sizes)), sizes).tolist()))
     return split
@@ -81,9 +83,7 @@ def _join_small(of: np.ndarray, fractions: Sequence[float]) -> list[list[str]]:
         if _sizes(int(np.isin(of, waiting).sum()), fractions)[0] >= 1:
             joined.append(waiting)
             waiting = []
-    if waiting:
-        joined[-1] += waiting
-    return joined
+    return [*joined[:-1], joined[-1] + waiting] if joined else [waiting]
 
 
 def describe_split(name: str, halves: Sequence[dict[str, Any]], unit: str) -> tuple[dict[str, int], dict[str, float]]:

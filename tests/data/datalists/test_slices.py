@@ -198,7 +198,11 @@ class TestRefuses(InPictures):
                 r"fractions: expected one for each of training, .*, got \(0.8, 0.2",
             ),
             ("sum", {"fractions": (0.8, 0.2, 0.2)}, "fractions: expected numbers above 0 that add up to 1"),
-            ("too small", {"fractions": (0.02, 0.38, 0.6)}, "groups for 3 splits .*, got 10: a split would be empty"),
+            (
+                "too small",
+                {"fractions": (0.02, 0.38, 0.6)},
+                "groups of glioma, meningioma for 3 splits .*, got 10: a split would be",
+            ),
             ("table", {"index_file": "gone.csv"}, "index_file: expected a CSV file, gone.csv is not in the folder"),
             (
                 "where",
@@ -239,7 +243,7 @@ class TestRefuses(InPictures):
 
     def test_too_few_groups(self):
         self.write([(i, "m", i) for i in range(2)])
-        self.refused("expected enough patients or groups for 3 splits .*, got 2")
+        self.refused("expected enough patients or groups of m for 3 splits .*, got 2")
 
 
 class TestFind(InPictures):

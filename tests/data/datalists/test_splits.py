@@ -72,11 +72,17 @@ class TestSplit(unittest.TestCase):
         as_if = ["d"] * 5 + [{"a": "d", "m": "p", "z": "p"}[lonely]] + ["p"] * 5
         groups = [f"g{i}" for i in range(11)]
         for contiguous in (False, True):
-            splits = split_groups(groups, THREE, 3, strata, contiguous)
+            splits = split_groups(groups, THREE, 3, strata, contiguous, join_small=True)
             self.assertEqual(splits, split_groups(groups, THREE, 3, as_if, contiguous))
 
+    def test_too_few_in_a_stratum(self):
+        with self.assertRaisesRegex(ValueError, "patients or groups of glioma for 3 splits .* got 2"):
+            split_groups(list("abcde"), THREE, 0, ["meningioma"] * 3 + ["glioma"] * 2)
+        with self.assertRaisesRegex(ValueError, "patients or groups of a, b for 3 splits .* got 2"):
+            split_groups(list("xy"), THREE, 0, list("ab"), join_small=True)
+
     def test_small_strata_are_enough_together(self):
-        splits = split_groups(list("abcd"), THREE, 0, list("wxyz"))
+        splits = split_groups(list("abcd"), THREE, 0, list("wxyz"), join_small=True)
         self.assertEqual(sorted(set(splits.values())), [0, 1, 2])
 
 
