@@ -25,7 +25,7 @@ demo: setup
 	$(IN_ENV) $(PY) examples/demo.py --output_dir $(RUN) $(if $(SERIES),--series "$(SERIES)")
 
 test: setup
-	$(IN_ENV) OMP_NUM_THREADS=1 $(PY) -m pytest -q -n 2 --dist loadfile -m "not slow"
+	$(IN_ENV) OMP_NUM_THREADS=1 $(PY) -m pytest -q -n 2 --dist loadfile --no-loadscope-reorder -m "not slow"
 
 test-slow: setup
 	$(IN_ENV) OMP_NUM_THREADS=2 $(PY) -m pytest -q -m slow

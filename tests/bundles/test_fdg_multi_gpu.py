@@ -127,6 +127,7 @@ class TestEvaluate(TwoProcesses):
         for name in one:  # batches differ, float32
             self.assertAlmostEqual(one[name], two[name], delta=1e-6, msg=name)
 
+    @pytest.mark.slow
     def test_odd_number_of_studies_and_of_batches(self):
         # three studies one by one: the first process has two batches, the second has one
         self._compare(validation=3, val_batch_size=1)

@@ -18,6 +18,7 @@ from pathlib import Path
 from unittest import mock
 
 import numpy as np
+import pytest
 from PIL import Image
 
 from tests.commands.calls import COMMANDS, InFolder, call, example_of
@@ -64,6 +65,7 @@ class TestExamples(InFolder):
             lines.append(f"{number},{number // 3},glioma")
         (data / "index.csv").write_text("\n".join(lines) + "\n")
 
+    @pytest.mark.slow
     def test_data(self):
         self.write_slices()
         for command in ("phantoms pet", "phantoms brain", "phantoms chest"):

@@ -22,6 +22,7 @@ import unittest
 from pathlib import Path
 from unittest import mock
 
+import pytest
 from monai.bundle import run
 
 from monai_dd.__main__ import main
@@ -174,6 +175,7 @@ class TestProcesses(InBundle):
         )
         self.assertTrue((self.out / "seed3" / "a" / "log.txt").is_file())
 
+    @pytest.mark.slow
     def test_a_failing_run_is_named(self):
         status, _, err = self._main("--variants", "variant_a", "--seeds", "0", "--overlays", "fails")
         self.assertEqual(status, 2)

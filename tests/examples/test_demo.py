@@ -12,12 +12,14 @@
 
 from __future__ import annotations
 
+import contextlib
+import io
 import os
-import subprocess
-import sys
+import runpy
 import tempfile
 import unittest
 from pathlib import Path
+from unittest import mock
 
 from parameterized import parameterized
 
@@ -49,10 +51,13 @@ class TestSeries(unittest.TestCase):
             files = sorted((self.folder / "data").rglob("*.dcm"))
             series = files[0].parent
             os.truncate(files[2], 700)
-        command = [sys.executable, "-W", "ignore", DEMO, "--output_dir", self.folder / "out", "--series", series]
-        done = subprocess.run(command, capture_output=True, text=True)
-        self.assertEqual(done.returncode, 2, done.stderr)
-        self.assertRegex(done.stderr, f"^{line}\n$")
+        arguments = ["--output_dir", str(self.folder / "out"), "--series", str(series)]
+        error = io.StringIO()
+        with mock.patch("sys.argv", ["demo", *arguments]), contextlib.redirect_stderr(error):
+            with self.assertRaises(SystemExit) as leaving:
+                runpy.run_path(str(DEMO), run_name="__main__")
+        self.assertEqual(leaving.exception.code, 2)
+        self.assertRegex(error.getvalue(), f"^{line}\n$")
         self.assertFalse((self.folder / "out").exists())
 
 

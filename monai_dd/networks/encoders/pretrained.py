@@ -62,6 +62,7 @@ def load_pretrained(encoder: Encoder, path: str | Path) -> Encoder:
         >>> import tempfile
         >>> import torch
         >>> from monai.networks.nets import DenseNet121
+        >>> from monai_dd.networks.encoders import DenseNetEncoder
         >>> encoder = DenseNetEncoder(spatial_dims=2, in_channels=1, num_blocks=2)
         >>> with tempfile.TemporaryDirectory() as folder:
         ...     torch.save(DenseNet121(2, 3, 1000).state_dict(), Path(folder) / "densenet.pth")
