@@ -60,6 +60,7 @@ COMMAND = re.compile(r"^\s*(?:\$ )?((?:monai-dd|python -m monai_dd(?!\.)) .*)$",
 MODULE = re.compile(r"python -m (monai_dd\.\S+)")
 NOT_USED = ("judge", "judges", "judged", "not-a-number", "behind", "beside", "honest")
 README_WORDS = 1200
+NO_TERMS = ("CHANGELOG.md", "docs/references.rst")
 
 
 def python_blocks(path: Path) -> list[str]:
@@ -240,6 +241,14 @@ class TestPages(unittest.TestCase):
         prose = CODE.sub("", without_fences((ROOT / name).read_text("utf-8")))
         found = {word for word in re.findall(r"[\w-]+", prose.lower()) if word in NOT_USED}
         self.assertEqual(found, set(), name)
+
+    @parameterized.expand([name for name in NAMES if name not in NO_TERMS and not name.startswith("docs/api/")])
+    def test_terms_lead_to_the_glossary(self, name):
+        text = (ROOT / name).read_text("utf-8")
+        if name.endswith(".md"):
+            self.assertIn("docs/glossary.rst)", text)
+        else:
+            self.assertRegex(text, r":term:`|^Glossary")
 
     def test_the_readme_is_short(self):
         self.assertLessEqual(len((ROOT / "README.md").read_text("utf-8").split()), README_WORDS)

@@ -22,6 +22,8 @@ from __future__ import annotations
 
 import re
 
+from monai_dd.utils.outputs import LEVEL_PATTERN
+
 __all__ = [
     "CASE_FILE",
     "CASE_FOLDER",
@@ -67,7 +69,7 @@ IMAGE_FILE = "image.nii.gz"
 MASK_FILE = "mask.nii.gz"
 
 IMAGE_LEVEL = "image"  # of maps of the image's own resolution alone
-LEVEL = re.compile(rf"fine|coarse|level\d+|{IMAGE_LEVEL}")
+LEVEL = re.compile(rf"{LEVEL_PATTERN}|{IMAGE_LEVEL}")
 _MAP = re.compile(rf"(.+)_({LEVEL.pattern})\.nii\.gz")
 
 

@@ -18,6 +18,7 @@ import torch
 from monai.utils import StrEnum
 
 __all__ = [
+    "LEVEL_PATTERN",
     "AttentionKeys",
     "PatchKeys",
     "add_patches",
@@ -27,6 +28,9 @@ __all__ = [
     "read_logits",
     "read_patches",
 ]
+
+
+LEVEL_PATTERN = r"fine|coarse|level\d+"  # what level_names gives, as a regular expression
 
 
 class AttentionKeys(StrEnum):

@@ -12,12 +12,14 @@
 
 from __future__ import annotations
 
+import re
 import unittest
 
 import torch
 from parameterized import parameterized
 
 from monai_dd.utils.outputs import (
+    LEVEL_PATTERN,
     AttentionKeys,
     PatchKeys,
     add_patches,
@@ -50,6 +52,11 @@ class TestOutputs(unittest.TestCase):
                 levels = [float(level[0, 0, 0, 0]) - 10 * i for level in read_levels(output, prefix)]
                 self.assertEqual(levels, [0, 0] if num_levels == 1 else list(range(num_levels)))
             self.assertEqual([f"phi_{name}" for name in level_names(num_levels)], [k for k in output if "phi" in k])
+
+    def test_the_pattern_is_that_of_the_names(self):
+        for name in level_names(12):
+            self.assertIsNotNone(re.fullmatch(LEVEL_PATTERN, name))
+        self.assertIsNone(re.fullmatch(LEVEL_PATTERN, "level"))
 
     def test_patches_come_back(self):
         weights, logits = torch.zeros(1, 1, 2), torch.ones(1, 3, 2)
