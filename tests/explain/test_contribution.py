@@ -87,6 +87,8 @@ class TestContribution(unittest.TestCase):
         self.assertEqual(list(make_explainers(baseline, ["contribution", "contribution_sum"])), ["contribution"])
         made = make_explainers(self.network, ["contribution_sum"], contrasted=False)["contribution_sum"](_image(), 1)
         torch.testing.assert_close(made, Contribution(self.network, contrasted=False)(_image(), 1))
+        made = make_explainers(self.network, ["contribution"], contrasted=False)["contribution/coarse"](_image(), 1)
+        torch.testing.assert_close(made, Contribution(self.network, "coarse", contrasted=False)(_image(), 1))
 
     @parameterized.expand([("level", "middle"), ("level", "level1")])
     def test_unknown_level(self, _name, level):

@@ -22,7 +22,7 @@ from monai.utils import optional_import
 from parameterized import parameterized
 from torch.nn.functional import batch_norm, conv2d, pad
 
-from monai_dd.networks.blocks import same_convolution
+from monai_dd.networks.blocks import InvertedResidual, same_convolution
 from monai_dd.networks.encoders import EfficientNetLiteEncoder, ResNetEncoder, load_pretrained
 from monai_dd.networks.nets import AttentionClassifier
 
@@ -158,6 +158,19 @@ class TestEncoder(InFile):
     def test_bad_arguments(self, name, change, message):
         with self.assertRaisesRegex(ValueError, f"^{name}: expected {message}$"):
             EfficientNetLiteEncoder(**{"spatial_dims": 2, "in_channels": 3, **change})
+
+
+class TestInvertedResidual(unittest.TestCase):
+    def test_adds_its_input_where_the_shape_stays(self):
+        x = torch.randn(2, 4, 8, 8)
+        for stride, channels in ((1, 4), (2, 4), (1, 6)):
+            block = InvertedResidual(4, channels, 3, stride, expansion=2).eval()
+            alone = block.layers(x)
+            torch.testing.assert_close(block(x), x + alone if (stride, channels) == (1, 4) else alone)
+
+    def test_statistics_move_as_the_published_ones(self):
+        norms = [m for m in EfficientNetLiteEncoder(2, 3).modules() if isinstance(m, torch.nn.BatchNorm2d)]
+        self.assertEqual({(norm.eps, norm.momentum) for norm in norms}, {(1e-3, 0.01)})  # 1 - 0.99 of TensorFlow
 
 
 class TestSameConvolution(unittest.TestCase):
