@@ -84,8 +84,13 @@ class AttentionExplainer(Explainer):
     def _explain(self, image: torch.Tensor, class_idx: int | torch.Tensor | None) -> torch.Tensor:
         with torch.no_grad(), evaluating(self.network):
             output = self.network(image)
-        choose_class(read_logits(output), class_idx)
-        log_mu = read_levels(output, "log_mu")
+        chosen = choose_class(read_logits(output), class_idx)
+        if "class_log_mu_fine" in output:  # a map for each class: potentials of all but the predicted one are not there
+            every = read_levels(output, "class_log_mu")
+            index = torch.arange(len(chosen), device=chosen.device)
+            log_mu = potentials = [m[index, chosen].unsqueeze(1) for m in every]
+        else:
+            log_mu, potentials = read_levels(output, "log_mu"), read_levels(output, "phi")
         if self.consistent:
-            log_mu = consistent_attention(read_levels(output, "phi")).log_mu
+            log_mu = consistent_attention(potentials).log_mu
         return log_mu[self.levels.index(self.level)].exp()

@@ -16,7 +16,7 @@ import torch
 
 from monai_dd.explain.base import Explainer, UnsuitedError, choose_class
 from monai_dd.networks.layers import contrast, sum_levels
-from monai_dd.networks.nets import AttentionClassifier
+from monai_dd.networks.nets import AttentionClassifier, EvidenceClassifier
 from monai_dd.networks.nets.base import AttentionNetwork
 from monai_dd.utils.checks import check_option
 from monai_dd.utils.evaluation import evaluating
@@ -34,7 +34,7 @@ def contribution_levels(network: AttentionNetwork) -> list[str]:
     if not isinstance(network, AttentionNetwork) or not network.adds_up:
         kind = type(network).__name__
         raise UnsuitedError(f"network: expected one whose logits are a sum over cells, got {kind}")
-    count = len(network.heads) if isinstance(network, AttentionClassifier) else 1
+    count = len(network.heads) if isinstance(network, (AttentionClassifier, EvidenceClassifier)) else 1
     return level_names(count) if count > 1 else []
 
 

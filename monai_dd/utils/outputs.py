@@ -72,6 +72,7 @@ def make_output(
     log_tau: list[torch.Tensor],
     log_mu: list[torch.Tensor],
     contribution: list[torch.Tensor] | None = None,
+    class_log_mu: list[torch.Tensor] | None = None,
 ) -> dict[str, torch.Tensor]:
     r"""Return the dictionary of a network. Scriptable.
 
@@ -81,6 +82,7 @@ def make_output(
         log_tau: logarithm of the attention of each gate, :math:`\tau = \mathrm{softmax}\,\phi`.
         log_mu: logarithm of the attention that is reported, made consistent where the network does that.
         contribution: what each cell of each level adds to each logit, each ``(B, K, *spatial)``, if asked for.
+        class_log_mu: of a network with an attention for each class, that of every class, each ``(B, K, *spatial)``.
 
     Example:
         >>> grids = [torch.zeros(1, 1, 4, 4), torch.zeros(1, 1, 2, 2)]
@@ -91,9 +93,10 @@ def make_output(
     for prefix, maps in [("phi", phi), ("log_tau", log_tau), ("log_mu", log_mu)]:
         for level, name in enumerate(level_names(len(maps))):
             result[prefix + "_" + name] = maps[min(level, len(maps) - 1)]
-    if contribution is not None and len(contribution) > 0:
-        for level, name in enumerate(level_names(len(contribution))):
-            result["contribution_" + name] = contribution[min(level, len(contribution) - 1)]
+    for prefix, extra in [("contribution", contribution), ("class_log_mu", class_log_mu)]:
+        if extra is not None and len(extra) > 0:
+            for level, name in enumerate(level_names(len(extra))):
+                result[prefix + "_" + name] = extra[min(level, len(extra) - 1)]
     return result
 
 
@@ -126,7 +129,7 @@ def read_levels(output: Mapping[str, torch.Tensor], prefix: str) -> list[torch.T
 
     Args:
         output: dictionary of a network.
-        prefix: ``phi``, ``log_tau``, ``log_mu`` or ``contribution``.
+        prefix: ``phi``, ``log_tau``, ``log_mu``, ``class_log_mu`` or ``contribution``.
 
     Raises:
         ValueError: when ``output`` is not such a dictionary.

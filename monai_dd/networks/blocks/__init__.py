@@ -14,6 +14,7 @@ from __future__ import annotations
 
 from .attention_unit import AttentionUnit
 from .capsules import PatchCapsules, PrimaryCapsules, capsule_lengths
+from .evidence_gate import EvidenceGate
 from .inverted_residual import InvertedResidual, same_convolution
 from .loss_attention import (
     CapsuleLossAttention,
@@ -25,7 +26,7 @@ from .loss_attention import (
 from .patch_attention import AttentionPooling, MeanPooling
 from .patch_heads import CapsulePatchHead, ConvolutionalPatchHead, RoutingPatchHead
 from .patch_layers import PatchLayers
-from .potential_gate import PotentialGate
+from .potential_gate import PotentialGate, box_smooth
 from .routing import RoutingCapsules, dynamic_routing, squash
 
 __all__ = [
@@ -34,6 +35,7 @@ __all__ = [
     "CapsuleLossAttention",
     "CapsulePatchHead",
     "ConvolutionalPatchHead",
+    "EvidenceGate",
     "InvertedResidual",
     "LossAttention",
     "MeanPooling",
@@ -43,6 +45,7 @@ __all__ = [
     "PrimaryCapsules",
     "RoutingCapsules",
     "RoutingPatchHead",
+    "box_smooth",
     "capsule_lengths",
     "capsule_loss_attention",
     "dynamic_routing",

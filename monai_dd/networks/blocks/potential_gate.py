@@ -18,7 +18,26 @@ from torch import nn
 
 from monai_dd.utils.precision import to_single
 
-__all__ = ["PotentialGate"]
+__all__ = ["PotentialGate", "box_smooth"]
+
+
+def box_smooth(x: torch.Tensor, times: int) -> torch.Tensor:
+    """Filter a map by a box of 3 cells along each axis, so many times, its edges repeated. Scriptable.
+
+    Args:
+        x: ``(B, C, *spatial)``, 2D or 3D.
+        times: number of filters, 0 for none.
+
+    Example:
+        >>> box_smooth(torch.tensor([[[[0.0, 9.0, 0.0]]]]), 1).flatten().tolist()
+        [3.0, 3.0, 3.0]
+    """
+    for _ in range(times):
+        if x.dim() == 4:
+            x = nn.functional.avg_pool2d(nn.functional.pad(x, (1,) * 4, mode="replicate"), 3, stride=1)
+        else:
+            x = nn.functional.avg_pool3d(nn.functional.pad(x, (1,) * 6, mode="replicate"), 3, stride=1)
+    return x
 
 
 class PotentialGate(nn.Module):
@@ -64,7 +83,6 @@ class PotentialGate(nn.Module):
             raise ValueError(f"init_scale: expected a positive number or None, got {init_scale}")
         if smoothing < 0:
             raise ValueError(f"smoothing: expected 0 or more box filters, got {smoothing}")
-        self.spatial_dims = spatial_dims
         self.smoothing = smoothing
         self.embed = Conv[Conv.CONV, spatial_dims](in_channels, embed_dim, kernel_size=1)
         # Eq. 1 has no bias: after another gate, where v is small, it would be all of U v at the start
@@ -85,9 +103,4 @@ class PotentialGate(nn.Module):
         log_scale = self.log_scale
         if log_scale is not None:
             phi = phi * log_scale.exp()
-        for _ in range(self.smoothing):
-            if self.spatial_dims == 2:
-                phi = nn.functional.avg_pool2d(nn.functional.pad(phi, (1,) * 4, mode="replicate"), 3, stride=1)
-            else:
-                phi = nn.functional.avg_pool3d(nn.functional.pad(phi, (1,) * 6, mode="replicate"), 3, stride=1)
-        return phi
+        return box_smooth(phi, self.smoothing)

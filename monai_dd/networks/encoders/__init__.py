@@ -17,6 +17,7 @@ from .densenet import DenseNetEncoder
 from .efficientnet_lite import EfficientNetLiteEncoder
 from .pretrained import load_pretrained
 from .resnet import ResNetEncoder
+from .top_down import TopDownEncoder
 from .unet import UNetEncoder
 from .vgg import VGGEncoder
 
@@ -26,6 +27,7 @@ __all__ = [
     "Encoder",
     "FeatureInfo",
     "ResNetEncoder",
+    "TopDownEncoder",
     "UNetEncoder",
     "VGGEncoder",
     "load_pretrained",

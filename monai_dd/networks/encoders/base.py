@@ -54,6 +54,8 @@ class Encoder(nn.Module):
         spatial_dims: 2 or 3.
         stages: the stages; each takes what the one before returns.
         feature_info: name, channels and stride of each stage.
+        sequential: whether the features are those of running the stages one after the other, so that a gate can stand
+            between two of them.
         left_out: beginnings of the names of weights of stages that were left out, see :meth:`first`.
 
     Raises:
@@ -68,6 +70,8 @@ class Encoder(nn.Module):
         >>> [list(features.shape) for features in Halved(2)(torch.zeros(1, 1, 8, 8))]
         [[1, 1, 8, 8], [1, 1, 4, 4]]
     """
+
+    sequential = True
 
     def __init__(self, spatial_dims: int, **sizes: int) -> None:
         super().__init__()

@@ -14,7 +14,8 @@ from __future__ import annotations
 
 from .attention_classifier import AttentionClassifier
 from .base import AttentionNetwork
+from .evidence_classifier import EvidenceClassifier
 from .patch_classifier import PatchClassifier
 from .vit_classifier import ViTClassifier
 
-__all__ = ["AttentionClassifier", "AttentionNetwork", "PatchClassifier", "ViTClassifier"]
+__all__ = ["AttentionClassifier", "AttentionNetwork", "EvidenceClassifier", "PatchClassifier", "ViTClassifier"]

@@ -130,6 +130,11 @@ class AttentionClassifier(AttentionNetwork):
         if self.consistency != "none" and len(chosen) < 2:
             raise ValueError(f"consistency: {consistency!r} expected two or more stages in attend, got {chosen}")
         self.gated = not self.pools_with_attention
+        if self.gated and chosen and not encoder.sequential:
+            kind = type(encoder).__name__
+            raise ValueError(
+                f"readout: 'pool' expected an encoder that runs stage by stage for its gates, got a {kind}"
+            )
 
         # without gates nothing after the last attended stage is read
         depth = len(names) if self.gated else names.index(self.attend[-1]) + 1
@@ -162,14 +167,19 @@ class AttentionClassifier(AttentionNetwork):
         """Return logits ``(B, K)``, or the dictionary of the class's description, for an image ``(B, C, *spatial)``."""
         features: List[torch.Tensor] = []
         potentials: List[torch.Tensor] = []
-        for stage, unit in zip(self.encoder.stages, self.units):
-            x = stage(x)
-            passed, phi = unit(x)
-            if phi.numel() > 0:
-                features.append(x)
-                potentials.append(phi)
-                if self.gated:
-                    x = passed
+        if self.gated:
+            for stage, unit in zip(self.encoder.stages, self.units):
+                x, phi = unit(stage(x))
+                if phi.numel() > 0:
+                    potentials.append(phi)
+        else:
+            every = self.encoder(x)
+            x = every[-1]
+            for place, unit in enumerate(self.units):
+                phi = unit(every[place])[1]
+                if phi.numel() > 0:
+                    features.append(every[place])
+                    potentials.append(phi)
         if len(potentials) == 0:
             potentials.append(torch.zeros_like(x[:, :1], dtype=torch.float32))
 
