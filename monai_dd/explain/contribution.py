@@ -16,7 +16,6 @@ import torch
 
 from monai_dd.explain.base import Explainer, UnsuitedError, choose_class
 from monai_dd.networks.layers import contrast, sum_levels
-from monai_dd.networks.nets import AttentionClassifier, EvidenceClassifier
 from monai_dd.networks.nets.base import AttentionNetwork
 from monai_dd.utils.checks import check_option
 from monai_dd.utils.evaluation import evaluating
@@ -34,8 +33,7 @@ def contribution_levels(network: AttentionNetwork) -> list[str]:
     if not isinstance(network, AttentionNetwork) or not network.adds_up:
         kind = type(network).__name__
         raise UnsuitedError(f"network: expected one whose logits are a sum over cells, got {kind}")
-    count = len(network.heads) if isinstance(network, (AttentionClassifier, EvidenceClassifier)) else 1
-    return level_names(count) if count > 1 else []
+    return level_names(network.levels_summed) if network.levels_summed > 1 else []
 
 
 class Contribution(Explainer):
@@ -60,6 +58,7 @@ class Contribution(Explainer):
 
     Example:
         >>> from monai_dd.networks.encoders import UNetEncoder
+        >>> from monai_dd.networks.nets import AttentionClassifier
         >>> network = AttentionClassifier(UNetEncoder(2, 1, features=2), 2, ["block3", "block4"], "attention", "exact")
         >>> image = torch.rand(1, 1, 32, 32)
         >>> relevance = Contribution(network, contrasted=False, signed=True)(image, class_idx=1)

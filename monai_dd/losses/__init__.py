@@ -15,6 +15,7 @@ from __future__ import annotations
 from .balanced_bce import BalancedBCELoss, compute_balance
 from .consistency import ConsistencyLoss, compute_divergence
 from .dual_decomposition import DualDecompositionLoss
+from .elastic_net import ElasticNetLoss
 from .evidence import EvidenceLoss, compute_evidence
 from .loss_attention import LossAttentionLoss, compute_patch_loss
 
@@ -22,6 +23,7 @@ __all__ = [
     "BalancedBCELoss",
     "ConsistencyLoss",
     "DualDecompositionLoss",
+    "ElasticNetLoss",
     "EvidenceLoss",
     "LossAttentionLoss",
     "compute_balance",

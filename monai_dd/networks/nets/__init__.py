@@ -14,8 +14,18 @@ from __future__ import annotations
 
 from .attention_classifier import AttentionClassifier
 from .base import AttentionNetwork
+from .ensemble import AttentionEnsemble
 from .evidence_classifier import EvidenceClassifier
+from .independent_patch_classifier import IndependentPatchClassifier
 from .patch_classifier import PatchClassifier
 from .vit_classifier import ViTClassifier
 
-__all__ = ["AttentionClassifier", "AttentionNetwork", "EvidenceClassifier", "PatchClassifier", "ViTClassifier"]
+__all__ = [
+    "AttentionClassifier",
+    "AttentionEnsemble",
+    "AttentionNetwork",
+    "EvidenceClassifier",
+    "IndependentPatchClassifier",
+    "PatchClassifier",
+    "ViTClassifier",
+]

@@ -161,6 +161,7 @@ class AttentionClassifier(AttentionNetwork):
         )
         self.dropout = nn.Dropout(dropout)
         read = infos if self.pools_with_attention else [encoder.feature_info[-1]]
+        self.levels_summed = len(read)
         self.heads = nn.ModuleDict({info.name: nn.Linear(info.channels, num_classes) for info in read})
 
     def forward(self, x: torch.Tensor):

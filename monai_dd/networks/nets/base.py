@@ -39,6 +39,8 @@ class AttentionNetwork(nn.Module):
 
     Attributes:
         attend: names of the stages that carry an attention unit; empty where none does.
+        num_classes: ``K``.
+        levels_summed: levels that add to the logits.
         adds_up: whether the logits are a sum over cells, so that there are contributions.
 
     Raises:
@@ -63,6 +65,8 @@ class AttentionNetwork(nn.Module):
         if return_contribution and not return_attention:
             raise ValueError("return_contribution: expected return_attention=True with it, got False")
         self.attend: list[str] | tuple[()] = ()
+        self.num_classes = num_classes
+        self.levels_summed = 1
         self.adds_up = True
         self.return_attention = return_attention
         self.return_contribution = return_contribution

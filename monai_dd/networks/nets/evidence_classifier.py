@@ -125,6 +125,7 @@ class EvidenceClassifier(AttentionNetwork):
             EvidenceGate(scale, max_scale, smoothing, learned=self.pools_with_attention) for scale in scales
         )
         self.dropout = nn.Dropout(dropout)
+        self.levels_summed = len(infos)
         self.heads = nn.ModuleDict({info.name: nn.Linear(info.channels, num_classes) for info in infos})
 
     def forward(self, x: torch.Tensor):
