@@ -15,13 +15,11 @@ from __future__ import annotations
 import torch
 from torch import nn
 
-from monai_dd.networks.blocks.potential_gate import box_smooth
-
 __all__ = ["EvidenceGate"]
 
 
 class EvidenceGate(nn.Module):
-    r"""Potential of a cell from what the classifier makes of it: :math:`\phi_i = a \, \mathrm{smooth}(e_i)`.
+    r"""Potential of a cell from what the classifier makes of it: :math:`\phi_i = a \, e_i`.
 
     :math:`e_i` is the evidence for a class, such as :math:`\langle w_1 - w_0, v_i \rangle`. Attention and class then
     cannot disagree. With :math:`a = 0` pooling by this attention is the mean, with a large one the maximum: the
@@ -31,11 +29,10 @@ class EvidenceGate(nn.Module):
         init_scale: start of :math:`a`. Small: with 1 the attention of an untrained network may settle on few cells.
         max_scale: what :math:`a` never exceeds, None for no limit: sharp attention lets the evidence sit anywhere in
             the receptive field.
-        smoothing: box filters on the evidence, see :func:`box_smooth`.
         learned: learn :math:`a`; else it stays as it is, and is stored with the weights.
 
     Raises:
-        ValueError: for scales that are not positive or a start above the limit, or a negative number of filters.
+        ValueError: for scales that are not positive, or a start above the limit.
 
     Example:
         >>> gate = EvidenceGate(init_scale=0.5)
@@ -43,16 +40,11 @@ class EvidenceGate(nn.Module):
         [2.0, 2.0, 2.0, 2.0]
     """
 
-    def __init__(
-        self, init_scale: float = 0.1, max_scale: float | None = None, smoothing: int = 0, learned: bool = True
-    ) -> None:
+    def __init__(self, init_scale: float = 0.1, max_scale: float | None = None, learned: bool = True) -> None:
         super().__init__()
         limit = float("inf") if max_scale is None else float(max_scale)
         if not 0 < init_scale <= limit or init_scale == float("inf"):
             raise ValueError(f"init_scale: expected a positive number up to max_scale {max_scale}, got {init_scale}")
-        if smoothing < 0:
-            raise ValueError(f"smoothing: expected 0 or more box filters, got {smoothing}")
-        self.smoothing = smoothing
         self.max_log_scale = float(torch.tensor(limit).log())
         log_scale = torch.tensor(float(init_scale)).log()
         if learned:
@@ -62,5 +54,4 @@ class EvidenceGate(nn.Module):
 
     def forward(self, evidence: torch.Tensor) -> torch.Tensor:
         """Return the potential of evidence ``(B, K, *spatial)``, in its shape."""
-        scale = self.log_scale.clamp(max=self.max_log_scale).exp()
-        return scale * box_smooth(evidence, self.smoothing)
+        return evidence * self.log_scale.clamp(max=self.max_log_scale).exp()

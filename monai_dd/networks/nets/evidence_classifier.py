@@ -19,7 +19,7 @@ import torch
 from monai.utils import ensure_tuple
 from torch import nn
 
-from monai_dd.networks.blocks import EvidenceGate
+from monai_dd.networks.blocks import EvidenceGate, box_smooth
 from monai_dd.networks.encoders import Encoder
 from monai_dd.networks.layers import cell_contributions, consistent_attention, contrast, spatial_log_softmax
 from monai_dd.networks.nets.base import AttentionNetwork
@@ -33,9 +33,9 @@ __all__ = ["EvidenceClassifier"]
 class EvidenceClassifier(AttentionNetwork):
     r"""Classifier that sums the evidence of cells, and attends the cells by their evidence.
 
-    Every level has a linear layer, :math:`e_{ki} = \langle w_k, v_i \rangle` is the evidence of cell :math:`i` for
-    class :math:`k`, and :math:`\mathrm{logit}_k = \sum_\mathrm{level} (b_k + \sum_i \mu_i e_{ki})`. The potential is
-    the evidence, too, :math:`\phi_i = a\,\mathrm{smooth}(e_{1i} - e_{0i})`, see
+    Every level has a linear layer, :math:`e_{ki} = \mathrm{smooth}\langle w_k, v_i \rangle` is the evidence of cell
+    :math:`i` for class :math:`k`, and :math:`\mathrm{logit}_k = \sum_\mathrm{level} (b_k + \sum_i \mu_i e_{ki})`. The
+    potential is the evidence, too, :math:`\phi_i = a\,(e_{1i} - e_{0i})`, see
     :class:`~monai_dd.networks.blocks.EvidenceGate`: attention, contribution and class cannot disagree. The consistency
     program of Ron et al. (2022, Eq. 4) makes the levels one map.
 
@@ -55,7 +55,8 @@ class EvidenceClassifier(AttentionNetwork):
         consistency: ``none`` or ``exact``; the latter needs two or more levels.
         init_scale: start of :math:`a`: one number, or one for each level, finest first. With the pool readout it stays.
         max_scale: limit of :math:`a`, see :class:`~monai_dd.networks.blocks.EvidenceGate`.
-        smoothing: box filters on the evidence in the potential.
+        smoothing: box filters on the evidence, see :func:`~monai_dd.networks.blocks.box_smooth`: one number, or one for
+            each level, finest first. As they are linear, it is the features that are smoothed.
         contrasted: compare the evidence for a class with that for the others, as softmax does; off for images with
             any number of labels.
         dropout: dropout of the channels of the features.
@@ -95,7 +96,7 @@ class EvidenceClassifier(AttentionNetwork):
         consistency: str = Consistency.EXACT,
         init_scale: Sequence[float] | float = 0.1,
         max_scale: float | None = None,
-        smoothing: int = 0,
+        smoothing: Sequence[int] | int = 0,
         contrasted: bool = True,
         dropout: float = 0.0,
         return_attention: bool = False,
@@ -113,16 +114,16 @@ class EvidenceClassifier(AttentionNetwork):
             raise ValueError(f"consistency: 'exact' expected two or more stages in attend, got {chosen}")
         self.contrasted = contrasted
         self.one_map = num_classes == 1 or (num_classes == 2 and contrasted)
-        scales = list(ensure_tuple(init_scale))
-        scales = scales * len(chosen) if len(scales) == 1 else scales
-        if len(scales) != len(chosen):
-            raise ValueError(f"init_scale: expected one number or {len(chosen)}, got {len(scales)}")
+        scales = _for_each_level("init_scale", init_scale, len(chosen))
+        self.smoothing = [int(times) for times in _for_each_level("smoothing", smoothing, len(chosen))]
+        if min(self.smoothing) < 0:
+            raise ValueError(f"smoothing: expected 0 or more box filters, got {self.smoothing}")
 
         self.encoder = encoder.first(names.index(self.attend[-1]) + 1)
         infos = [info for info in self.encoder.feature_info if info.name in chosen]
         self.places = [names.index(info.name) for info in infos]
         self.gates = nn.ModuleList(
-            EvidenceGate(scale, max_scale, smoothing, learned=self.pools_with_attention) for scale in scales
+            EvidenceGate(scale, max_scale, learned=self.pools_with_attention) for scale in scales
         )
         self.dropout = nn.Dropout(dropout)
         self.levels_summed = len(infos)
@@ -137,6 +138,7 @@ class EvidenceClassifier(AttentionNetwork):
             v = features[self.places[level]]
             kept = self.dropout(torch.ones_like(v.flatten(2)[:, :, :1])).reshape(v.shape[:2] + (1,) * (v.dim() - 2))
             evidence = cell_contributions(v * kept, torch.ones_like(v[:1, :1]), head.weight)
+            evidence = box_smooth(evidence, self.smoothing[level])
             evidences.append(evidence)
             potentials.append(gate(self._against(evidence)))
 
@@ -169,6 +171,14 @@ class EvidenceClassifier(AttentionNetwork):
             return evidence
         compared = contrast(evidence)
         return compared[:, 1:] if compared.shape[1] == 2 else compared
+
+
+def _for_each_level(name: str, value: Sequence[float] | float, count: int) -> list[float]:
+    values = list(ensure_tuple(value))
+    values = values * count if len(values) == 1 else values
+    if len(values) != count:
+        raise ValueError(f"{name}: expected one number or {count}, got {len(values)}")
+    return values
 
 
 def _of_class(maps: List[torch.Tensor], chosen: torch.Tensor) -> List[torch.Tensor]:

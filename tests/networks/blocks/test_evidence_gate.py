@@ -34,10 +34,9 @@ class TestBoxSmooth(unittest.TestCase):
 
 
 class TestEvidenceGate(unittest.TestCase):
-    def test_is_the_scale_times_the_smoothed_evidence(self):
+    def test_is_the_scale_times_the_evidence(self):
         evidence = torch.randn(2, 3, 6, 6)
         torch.testing.assert_close(EvidenceGate(0.3)(evidence), 0.3 * evidence)
-        torch.testing.assert_close(EvidenceGate(0.3, smoothing=2)(evidence), 0.3 * box_smooth(evidence, 2))
 
     def test_scale_is_learned_up_to_its_limit(self):
         gate, evidence = EvidenceGate(0.1, max_scale=0.5), torch.ones(1, 1, 2, 2)
@@ -64,7 +63,6 @@ class TestEvidenceGate(unittest.TestCase):
             ),
             ({"init_scale": float("inf")}, "init_scale: expected a positive number up to max_scale None, got inf"),
             ({"init_scale": float("nan")}, "init_scale: expected a positive number up to max_scale None, got nan"),
-            ({"smoothing": -1}, "smoothing: expected 0 or more box filters, got -1"),
         ]
     )
     def test_refused(self, options, message):

@@ -44,14 +44,12 @@ def _build(dims=2, num_classes=2, **options):
     return network.double().eval()
 
 
-def _reference(network, image, scale, contrasted=True):
-    """Logits and the attention of every class, cell by cell."""
+def _reference(network, image, scale, contrasted=True, smoothing=(0, 0)):
+    """Evidence of every class and cell, and the attention of every class."""
     stages = network.encoder(image)
-    features = [stages[2], stages[3]]
-    heads = list(network.heads.values())
     evidences, potentials = [], []
-    for v, head in zip(features, heads, strict=True):
-        e = torch.einsum("kc,bcn->bkn", head.weight, v.flatten(2)).reshape(len(v), -1, *v.shape[2:])
+    for v, head, times in zip(stages[2:4], network.heads.values(), smoothing, strict=True):
+        e = box_smooth(torch.einsum("kc,bcn->bkn", head.weight, v.flatten(2)).reshape(len(v), -1, *v.shape[2:]), times)
         against = e.clone()
         classes = e.shape[1]
         if contrasted and classes > 1:
@@ -60,17 +58,17 @@ def _reference(network, image, scale, contrasted=True):
                 against[:, k] = e[:, k] - sum(others) / len(others)
         evidences.append(e)
         potentials.append(scale * against)
-    log_mu = consistent_attention(potentials).log_mu
-    return evidences, [m.exp() for m in log_mu]
+    return evidences, [m.exp() for m in consistent_attention(potentials).log_mu]
 
 
 class TestEvidenceClassifier(unittest.TestCase):
     @parameterized.expand(CASES)
     def test_equals_the_sums_over_cells(self, readout, classes, contrasted, dims):
-        network = _build(dims, classes, readout=readout, contrasted=contrasted, init_scale=0.2, dropout=0.5)
+        options = {"readout": readout, "contrasted": contrasted, "init_scale": 0.2, "smoothing": [2, 1]}
+        network = _build(dims, classes, dropout=0.5, **options)
         image = torch.rand(2, 1, *[32] * dims, dtype=torch.float64)
         scale = network.gates[0].log_scale.exp()  # 0.2 as rounded by float32
-        evidences, mu = _reference(network, image, scale, contrasted)
+        evidences, mu = _reference(network, image, scale, contrasted, smoothing=(2, 1))
         single = classes == 2 and contrasted
         mu = [m[:, 1:] for m in mu] if single else mu
         logits = sum(head.bias for head in network.heads.values())
@@ -127,13 +125,14 @@ class TestEvidenceClassifier(unittest.TestCase):
 
     def test_consistency_and_scale_change_the_maps_of_a_pooled_network_alone(self):
         image = torch.rand(2, 1, 32, 32, dtype=torch.float64)
-        first = _build(init_scale=[0.2, 0.4], smoothing=1).with_attention()(image)
+        first = _build(init_scale=[0.2, 0.4]).with_attention()(image)
         second = _build(init_scale=2.0, consistency="none").with_attention()(image)
         torch.testing.assert_close(first["logits"], second["logits"], rtol=0, atol=0)
         self.assertGreater(float((first["log_mu_fine"] - second["log_mu_fine"]).abs().max()), 0.01)
         for level, scale in (("fine", 0.2), ("coarse", 0.4)):
-            expected = scale / 2.0 * box_smooth(second[f"phi_{level}"], 1)
-            torch.testing.assert_close(first[f"phi_{level}"], expected, rtol=1e-6, atol=1e-6)
+            torch.testing.assert_close(
+                first[f"phi_{level}"], scale / 2.0 * second[f"phi_{level}"], rtol=1e-6, atol=1e-6
+            )
 
     def test_a_pooled_network_has_no_parameter_without_gradient(self):
         for readout in ("pool", "attention"):
@@ -183,6 +182,8 @@ class TestEvidenceClassifier(unittest.TestCase):
             ({"attend": "block3"}, "consistency: 'exact' expected two or more stages in attend, got ['block3']"),
             ({"attend": LEVELS, "consistency": "dual"}, "consistency: expected one of ['none', 'exact'], got 'dual'"),
             ({"attend": LEVELS, "init_scale": [1.0, 1.0, 1.0]}, "init_scale: expected one number or 2, got 3"),
+            ({"attend": LEVELS, "smoothing": [1, 1, 1]}, "smoothing: expected one number or 2, got 3"),
+            ({"attend": LEVELS, "smoothing": [1, -1]}, "smoothing: expected 0 or more box filters, got [1, -1]"),
         ]
     )
     def test_refused(self, options, message):
