@@ -108,6 +108,15 @@ class TestResults(unittest.TestCase):
             kept = list(csv.reader(file))
         self.assertEqual(runpy.run_path(str(RESULTS / "network_sizes.py"))["make_rows"](), kept)
 
+    def test_receptive_fields_are_those_of_the_encoders(self):
+        with open(RESULTS / "networks" / "receptive_fields.csv", newline="", encoding="utf-8") as file:
+            kept = list(csv.reader(file))
+        script = runpy.run_path(str(RESULTS / "receptive_fields.py"))
+        self.assertEqual(script["make_rows"](), kept)
+        # by hand: 1 + sum of (kernel - 1) times the stride so far
+        lite = {row[1]: int(row[3]) for row in kept if row[0] == "EfficientNet-Lite0, 8 blocks"}
+        self.assertEqual(lite, {"block1": 7, "block2": 19, "block3": 67, "block4": 147})
+
     def test_every_csv_is_in_a_page(self):
         files = {path.relative_to(RESULTS).with_suffix("").as_posix() for path in RESULTS.rglob("*.csv")}
         self.assertEqual({f"{page}/{name}" for page in PAGES for name in TABLE.findall(read(page))}, files)
