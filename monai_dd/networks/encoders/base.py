@@ -56,6 +56,7 @@ class Encoder(nn.Module):
         feature_info: name, channels and stride of each stage.
         sequential: whether the features are those of running the stages one after the other, so that a gate can stand
             between two of them.
+        frozen: number of stages that keep weights and statistics, see :meth:`freeze`.
         left_out: beginnings of the names of weights of stages that were left out, see :meth:`first`.
 
     Raises:
@@ -84,6 +85,34 @@ class Encoder(nn.Module):
         self.stages = nn.ModuleList()
         self.feature_info: Sequence[FeatureInfo] = []
         self.left_out: tuple[str, ...] = ()
+        self.frozen = 0
+
+    def freeze(self, stages: int) -> Encoder:
+        """Keep the first stages as they are in training: their weights, and the statistics of batch normalization.
+
+        For pretrained stages that see what any picture has. A step is the faster for it, as the gradient ends there.
+
+        Args:
+            stages: number of stages, 0 to all.
+
+        Returns:
+            the encoder.
+
+        Raises:
+            ValueError: for another number.
+        """
+        if not 0 <= stages <= len(self.stages):
+            raise ValueError(f"stages: expected 0 to {len(self.stages)}, got {stages}")
+        self.frozen = stages
+        self.stages[:stages].requires_grad_(False)
+        return self.train(self.training)
+
+    def train(self, mode: bool = True) -> Encoder:
+        """Set training or evaluation mode; frozen stages stay in the latter."""
+        super().train(mode)
+        for stage in self.stages[: self.frozen]:
+            stage.train(False)
+        return self
 
     def first(self, depth: int) -> Encoder:
         """Return an encoder of the first ``depth`` stages, which it shares with this one.

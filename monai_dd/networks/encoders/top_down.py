@@ -106,6 +106,11 @@ class TopDownEncoder(Encoder):
             raise ValueError(f"levels: expected no level after the last attended one, got {len(self.stages) - depth}")
         return self
 
+    def freeze(self, stages: int) -> Encoder:
+        """Freeze the first stages of the encoder below, see :meth:`Encoder.freeze`."""
+        self.encoder.freeze(stages)
+        return self
+
     def forward(self, x: torch.Tensor) -> list[torch.Tensor]:
         """Return every level, finest first, for an image ``(B, C, *spatial)``."""
         below = self.encoder(x)

@@ -17,7 +17,7 @@ import unittest
 import torch
 from parameterized import parameterized
 
-from monai_dd.networks.encoders import DenseNetEncoder, Encoder, ResNetEncoder, UNetEncoder, VGGEncoder
+from monai_dd.networks.encoders import DenseNetEncoder, Encoder, ResNetEncoder, TopDownEncoder, UNetEncoder, VGGEncoder
 
 SMALL = {DenseNetEncoder: {"features": 4, "growth_rate": 2}, ResNetEncoder: {"depth": 18, "features": 4}}
 KINDS = [(kind, dims) for kind in (DenseNetEncoder, ResNetEncoder, UNetEncoder, VGGEncoder) for dims in (2, 3)]
@@ -54,6 +54,25 @@ class TestEncoder(unittest.TestCase):
         self.assertIn(f"stages.{len(infos) - 1}.", "".join(state))
         with self.assertRaisesRegex(RuntimeError, "Unexpected"):
             first.load_state_dict({**state, "stages.9.weight": torch.zeros(1)})
+
+    def test_frozen_stages_stay_as_they_are(self):
+        below = UNetEncoder(2, 1, features=2)
+        for encoder, stages in ((below, below.stages), (TopDownEncoder(below, ["block2", "block3"]), below.stages)):
+            self.assertIs(encoder.freeze(2).train(), encoder)
+            before = {name: value.clone() for name, value in below.state_dict().items()}
+            optimizer = torch.optim.SGD([p for p in encoder.parameters() if p.requires_grad], lr=1.0)
+            sum(features.square().sum() for features in encoder(torch.rand(2, 1, 32, 32))).backward()
+            optimizer.step()
+            changed = {
+                name.split(".")[1] for name, value in below.state_dict().items() if not value.equal(before[name])
+            }
+            self.assertEqual(changed & {"0", "1"}, set())
+            self.assertIn("2", changed)
+            self.assertEqual([stage.training for stage in stages], [False, False, True, True, True])
+        self.assertFalse(below.first(1).train().stages[0].training)
+        self.assertTrue(below.freeze(0).train().stages[0].training)
+        with self.assertRaisesRegex(ValueError, "^stages: expected 0 to 5, got 6$"):
+            below.freeze(6)
 
     @parameterized.expand(
         [("spatial_dims", 4, {}, "2 or 3, got 4"), ("a, b", 2, {"a": 1, "b": 0}, "positive numbers, got 1, 0")]

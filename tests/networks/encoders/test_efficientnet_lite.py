@@ -168,9 +168,9 @@ class TestInvertedResidual(unittest.TestCase):
             alone = block.layers(x)
             torch.testing.assert_close(block(x), x + alone if (stride, channels) == (1, 4) else alone)
 
-    def test_statistics_move_as_the_published_ones(self):
+    def test_statistics_follow_a_short_training(self):
         norms = [m for m in EfficientNetLiteEncoder(2, 3).modules() if isinstance(m, torch.nn.BatchNorm2d)]
-        self.assertEqual({(norm.eps, norm.momentum) for norm in norms}, {(1e-3, 0.01)})  # 1 - 0.99 of TensorFlow
+        self.assertEqual({(norm.eps, norm.momentum) for norm in norms}, {(1e-3, 0.1)})  # few steps must move them; published: 0.01
 
 
 class TestSameConvolution(unittest.TestCase):
