@@ -39,13 +39,21 @@ from tests.bundles.setting import (
     variants_of,
 )
 
-EXACT = ("variant_exact", "variant_cvx", "variant_four_level")  # agreement holds for every image, trained or not
+EXACT = (
+    "variant_exact",
+    "variant_cvx",
+    "variant_four_level",
+    "variant_evidence",
+)  # agreement holds for every image, trained or not
 PATCHES = (
     *("variant_mean_pooling", "variant_attention_pooling", "variant_gated_attention", "variant_loss_attention"),
     *("variant_loss_attention_capsule", "variant_dynamic_routing"),
 )
 # one map under both names
-ONE_MAP = ("variant_baseline", "variant_vit", "variant_tau_fine_gated", "variant_tau_coarse_gated", *PATCHES)
+ONE_MAP = (
+    *("variant_baseline", "variant_vit", "variant_tau_fine_gated", "variant_tau_coarse_gated", *PATCHES),
+    *("variant_softcam", "variant_medical_patchnet"),
+)
 LEVELS = ("fine", "coarse")
 METRICS = {
     *("val_balanced_accuracy", "val_auc", "val_auc_masked_out", "val_consistency_gap"),

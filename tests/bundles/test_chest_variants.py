@@ -48,7 +48,7 @@ METRICS = {
 MAY_HAVE_NO_VALUE = {name for name in METRICS if "auroc_" in name}  # classes that no image has, or all have
 AGREE = ("variant_dual",)  # learns to agree; the others have one map, or agree by construction
 PATCHES = tuple(v for v in variants_of(CHEST) if parser("train", v, root=CHEST)["network_def"].get("pooling"))
-ATTENTION = ("variant_dual", "variant_exact")
+ATTENTION = ("variant_dual", "variant_exact", "variant_evidence")
 LEVELS = ("fine", "coarse")
 BY_GRADIENT = {f"{name}/{level}" for name in ("gradcam", "hirescam") for level in LEVELS}
 ANYONE = {"saliency", "random", "gaussian", *BY_GRADIENT}

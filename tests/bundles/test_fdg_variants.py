@@ -39,7 +39,7 @@ from tests.bundles.setting import (
     start_weights,
 )
 
-EXACT = ("variant_exact", "variant_cvx")  # agreement holds for every image, trained or not
+EXACT = ("variant_exact", "variant_cvx", "variant_evidence")  # agreement holds for every image, trained or not
 # one map under both names
 ONE_MAP = ("variant_baseline", "variant_vit", "variant_tau_fine_gated", "variant_tau_coarse_gated")
 METRICS = ["val_balanced_accuracy", "val_consistency_gap", "val_mass_coarse", "val_mass_fine"]

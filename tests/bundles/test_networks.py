@@ -54,7 +54,7 @@ VIT_B16 = 85.4e6  # for both data sets
 OWN = {
     *("variant_dual", "variant_exact", "variant_unconstrained", "variant_four_level", "variant_dynamic_routing"),
     *(f"variant_{pooling}" for pooling in ("mean_pooling", "attention_pooling", "gated_attention", "loss_attention")),
-    "variant_loss_attention_capsule",
+    *("variant_loss_attention_capsule", "variant_evidence", "variant_softcam", "variant_medical_patchnet"),
 }
 
 
@@ -78,7 +78,9 @@ NETWORK = {key: SMALL[key] for key in SMALL if key.startswith(("encoder", "embed
 EACH = [(root.name, root) for root in BUNDLES]
 EACH_WITH_VIT = [each for each in EACH if "variant_vit" in variants_of(each[1])]
 EACH_VARIANT = [(f"{root.name}_{v}", root, v) for root in BUNDLES for v in variants_of(root)]
-EACH_NETWORK = [each for each in EACH_VARIANT if each[2] in ("variant_exact", "variant_vit")]  # one of each kind
+EACH_NETWORK = [
+    each for each in EACH_VARIANT if each[2] in ("variant_exact", "variant_vit", "variant_evidence")
+]  # one of each kind
 
 
 def _meta(root: Path) -> str:

@@ -12,6 +12,8 @@
 
 from __future__ import annotations
 
+import math
+
 import torch
 from torch import nn
 
@@ -42,11 +44,11 @@ class EvidenceGate(nn.Module):
 
     def __init__(self, init_scale: float = 0.1, max_scale: float | None = None, learned: bool = True) -> None:
         super().__init__()
-        limit = float("inf") if max_scale is None else float(max_scale)
-        if not 0 < init_scale <= limit or init_scale == float("inf"):
+        limit = math.inf if max_scale is None else float(max_scale)
+        if not 0 < init_scale <= limit or math.isinf(init_scale):
             raise ValueError(f"init_scale: expected a positive number up to max_scale {max_scale}, got {init_scale}")
-        self.max_log_scale = float(torch.tensor(limit).log())
-        log_scale = torch.tensor(float(init_scale)).log()
+        self.max_log_scale = math.log(limit)
+        log_scale = torch.tensor(math.log(init_scale))
         if learned:
             self.log_scale = nn.Parameter(log_scale)
         else:

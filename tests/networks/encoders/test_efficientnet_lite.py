@@ -170,7 +170,9 @@ class TestInvertedResidual(unittest.TestCase):
 
     def test_statistics_follow_a_short_training(self):
         norms = [m for m in EfficientNetLiteEncoder(2, 3).modules() if isinstance(m, torch.nn.BatchNorm2d)]
-        self.assertEqual({(norm.eps, norm.momentum) for norm in norms}, {(1e-3, 0.1)})  # few steps must move them; published: 0.01
+        self.assertEqual(
+            {(norm.eps, norm.momentum) for norm in norms}, {(1e-3, 0.1)}
+        )  # few steps must move them; published: 0.01
 
 
 class TestSameConvolution(unittest.TestCase):
