@@ -14,6 +14,7 @@ from __future__ import annotations
 
 from itertools import pairwise
 
+import torch
 from torch import nn
 
 from monai_dd.networks.blocks.inverted_residual import BATCH_NORM, InvertedResidual, same_convolution
@@ -34,6 +35,13 @@ GROUPS = (
 STEM = 32
 
 
+class _ScaledPad(nn.ZeroPad2d):
+    """Padding of an image in 0 to 1 that is scaled as the published weights have it."""
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return nn.functional.pad(x * (255.0 / 128.0) - 127.0 / 128.0, self.padding)
+
+
 class EfficientNetLiteEncoder(Encoder):
     """The sixteen inverted residuals of EfficientNet-Lite0, in a stage for each stride.
 
@@ -47,6 +55,7 @@ class EfficientNetLiteEncoder(Encoder):
         in_channels: channels of the image. Published weights are of three channels in red, green and blue, scaled to
             ``(x - 127) / 128`` of 8 bits; see :func:`~monai_dd.networks.encoders.load_pretrained` for other numbers.
         num_blocks: inverted residuals that are kept, 1 to 16: a cut network sees less of the image from each cell.
+        unit_range: images are in 0 to 1, and are scaled to that here; else they come as the weights need them.
 
     Attributes:
         stages: the stages, finest first; strides 2, 4, 8, 16, 32. Sides of the image should be multiples of the last.
@@ -62,7 +71,7 @@ class EfficientNetLiteEncoder(Encoder):
         [(16, 32, 32), (24, 16, 16), (40, 8, 8), (80, 4, 4)]
     """
 
-    def __init__(self, spatial_dims: int, in_channels: int, num_blocks: int = 16) -> None:
+    def __init__(self, spatial_dims: int, in_channels: int, num_blocks: int = 16, unit_range: bool = False) -> None:
         super().__init__(spatial_dims, in_channels=in_channels)
         total = sum(group[-1] for group in GROUPS)
         if spatial_dims != 2:
@@ -75,6 +84,8 @@ class EfficientNetLiteEncoder(Encoder):
             for place in range(count)
         ][:num_blocks]
         stem = [*same_convolution(in_channels, STEM, 3, 2), nn.BatchNorm2d(STEM, **BATCH_NORM), nn.ReLU6(inplace=True)]
+        if unit_range:
+            stem[0] = _ScaledPad(stem[0].padding)
         widths = [STEM, *(channels for *_, channels in blocks)]
         stages, infos, parts, reached = [], [], stem, 2
         for (kernel, stride, expansion, _), (width_in, width) in zip(blocks, pairwise(widths), strict=True):

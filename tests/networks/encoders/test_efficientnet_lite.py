@@ -160,6 +160,19 @@ class TestEncoder(InFile):
             EfficientNetLiteEncoder(**{"spatial_dims": 2, "in_channels": 3, **change})
 
 
+class TestUnitRange(unittest.TestCase):
+    def test_images_in_0_to_1_are_scaled_as_published(self):
+        torch.manual_seed(0)
+        plain = EfficientNetLiteEncoder(2, 3, num_blocks=4).eval()
+        scaled = EfficientNetLiteEncoder(2, 3, num_blocks=4, unit_range=True).eval()
+        scaled.load_state_dict(plain.state_dict())
+        image = torch.randint(0, 256, (1, 3, 32, 32)).float()
+        expected = plain((image - 127) / 128)
+        for got, wanted in zip(scaled(image / 255), expected, strict=True):
+            torch.testing.assert_close(got, wanted, rtol=1e-4, atol=1e-5)
+        torch.testing.assert_close(torch.jit.script(scaled)(image / 255)[-1], expected[-1], rtol=1e-4, atol=1e-5)
+
+
 class TestInvertedResidual(unittest.TestCase):
     def test_adds_its_input_where_the_shape_stays(self):
         x = torch.randn(2, 4, 8, 8)
