@@ -49,7 +49,11 @@ ONE_MAP = ("variant_baseline", "variant_vit", "variant_tau_fine_gated", "variant
 LEVELS = ("fine", "coarse")
 METRICS = {
     *("val_balanced_accuracy", "val_auc", "val_auc_masked_out", "val_consistency_gap"),
-    *(f"val_{metric}_{level}" for metric in ("pixel_ap", "pointing", "entropy") for level in LEVELS),
+    *(
+        f"val_{metric}_{level}"
+        for metric in ("pixel_ap", "pixel_ap_bilinear", "pointing", "entropy")
+        for level in LEVELS
+    ),
 }
 PATCH_METRICS = {"val_patch_precision", "val_patch_recall", "val_patch_f_score", "val_localization_ap"}
 

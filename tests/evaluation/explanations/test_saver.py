@@ -35,7 +35,13 @@ from monai_dd.evaluation import (
     RandomizationMeasure,
 )
 from monai_dd.explain import AttentionExplainer, HiResCAM, RandomControl, make_randomized_explainers
-from monai_dd.metrics import compute_deletion_auc, compute_localization, compute_rank_correlation, perturb_logits
+from monai_dd.metrics import (
+    compute_deletion_auc,
+    compute_localization,
+    compute_pixel_average_precision,
+    compute_rank_correlation,
+    perturb_logits,
+)
 from tests.networks.nets.variants import build
 
 AFFINE = torch.diag(torch.tensor([2.0, 3.0, 1.0, 1.0], dtype=torch.float64))
@@ -116,7 +122,10 @@ class TestExplanationSaver(unittest.TestCase):
         logits = self.network.eval()(image)["logits"]
         for key, explainer in self.explainers().items():
             name, _, level = key.partition("/")
-            expected = compute_localization(explainer(image, logits.argmax(1)), mask)
+            relevance = explainer(image, logits.argmax(1))
+            expected = compute_localization(relevance, mask)
+            smooth = compute_pixel_average_precision(relevance, mask, enlarge="bilinear")
+            expected = {**expected, "pixel_ap_bilinear": smooth}
             for metric, numbers in expected.items():
                 for i, number in enumerate(numbers.tolist()):
                     got = values.pop((f"a, {i}", name, level or "image", metric))
