@@ -110,7 +110,9 @@ class Bootstrap:
         span = "-".join(map(str, sorted({counts[0], counts[-1]})))
         what = "patients (groups of the data list), all images of one together"
         what = what if self._group else "images, as the files do not say whose they are"
-        return f"{self.confidence:.0%} intervals: percentiles over {self.resamples} resamples of the {span} {what}"
+        return (
+            f"{100 * self.confidence:g} % intervals: percentiles over {self.resamples} resamples of the {span} {what}"
+        )
 
     def _groups(self, variant: str) -> list[str]:
         return sorted({self._group_of(image) for image in self._images[variant]})

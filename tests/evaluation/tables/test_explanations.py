@@ -145,7 +145,7 @@ class TestIntervals(unittest.TestCase):
         header, control, exact = _rows_of(text)
         self.assertEqual(header[4:], ["mAP", "mAP, interval"])
         self.assertEqual((control[4:], exact[4:]), (["25.0", "12.5 to 37.5"], ["40.0", "20.0 to 60.0"]))
-        self.assertIn("- 95% intervals: percentiles over 2000 resamples of the 2 patients", text)
+        self.assertIn("- 95 % intervals: percentiles over 2000 resamples of the 2 patients", text)
 
     def test_differences(self):
         text = to_markdown([self.table("2", "baseline: random")])
