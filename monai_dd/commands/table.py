@@ -14,6 +14,8 @@ from __future__ import annotations
 
 import argparse
 import sys
+from collections.abc import Sequence
+from itertools import pairwise
 from pathlib import Path
 
 from monai_dd.commands.output import check_output, write_output
@@ -21,7 +23,7 @@ from monai_dd.commands.parser import Commands, Parser, add_command, add_group
 
 __all__ = ["add_choice", "add_parser", "print_runs", "run"]
 
-TABLES = ("1", "2", "3", "deletion", "randomization")
+TABLES = ("1", "2", "3", "area", "deletion", "randomization")
 FORMATS = ("md", "csv", "latex")
 _EXAMPLES = {
     "runs": "table runs --variants variant_baseline variant_exact --output_dir runs/brats",
@@ -65,18 +67,29 @@ def _runs(args: argparse.Namespace) -> None:
 
 
 def _explanations(args: argparse.Namespace) -> str:
+    from monai_dd.evaluation.explanations.bootstrap import Bootstrap
     from monai_dd.evaluation.explanations.reader import read_explanations
     from monai_dd.evaluation.explanations.summary import explanation_rows, select_rows
     from monai_dd.evaluation.tables.explanations import explanation_table
     from monai_dd.evaluation.tables.formats import FORMATS as WRITERS
 
-    rows = explanation_rows(read_explanations(args.runs))
+    _check_edges(args.area_edges)
+    runs = read_explanations(args.runs)
+    rows = explanation_rows(runs, (args.area_metric, args.area_edges))
     rows = select_rows(rows, args.variants, args.explainers, args.paper_protocol)
-    tables = [explanation_table(name, rows, not args.no_paper) for name in args.table or TABLES]
+    bootstrap = Bootstrap(runs, args.resamples) if args.intervals or args.difference_to is not None else None
+    tables = [
+        explanation_table(name, rows, not args.no_paper, bootstrap, args.difference_to) for name in args.table or TABLES
+    ]
     empty = [table.name for table in tables if not table.lines]
     if len(empty) == len(tables) or (args.table and empty):
         raise ValueError(f"table: expected values for {', '.join(empty)}, the files have none")
     return WRITERS[args.format]([table for table in tables if table.lines])
+
+
+def _check_edges(edges: Sequence[float]) -> None:
+    if not all(a < b for a, b in pairwise([0.0, *edges, 1.0])):
+        raise ValueError(f"area_edges: expected shares above 0 and below 1 in rising order, got {list(edges)}")
 
 
 def _localization(args: argparse.Namespace) -> str:
@@ -118,8 +131,11 @@ def add_parser(commands: Commands) -> None:
         run,
         _EXAMPLES["explanations"],
         "faithfulness, localization and accuracy, with the paper's numbers",
-        "Table 1 is perturbation, 2 overlap with the mask, 3 accuracy and number of parameters. Mean and standard "
-        "deviation are over the seeds of a variant.",
+        "Table 1 is perturbation, 2 overlap with the mask, 3 accuracy, area under the ROC curve and number of "
+        "parameters, area the overlap by the share of the image that the mask covers. Mean and standard deviation are "
+        "over the seeds of a variant. Intervals are of the patients: --intervals draws the patients of the evaluated "
+        "split with replacement, all images of a patient together and in all runs, and gives the range of 95 % of the "
+        "means; --difference_to compares each row with another one in the same draws.",
     )
     what = "files explanations.csv, or folders in which they are looked for, at any depth"
     explanations.add_argument("runs", nargs="+", metavar="RUNS", help=what)
@@ -129,6 +145,21 @@ def add_parser(commands: Commands) -> None:
     )
     what = "without the paper's numbers, for data unlike its own"
     explanations.add_argument("--no_paper", action="store_true", help=what)
+    explanations.add_argument(
+        "--intervals", action="store_true", help="95 %% interval of each number, by bootstrap over patients"
+    )
+    what = "row, as the table calls it, to compare the others with; with intervals, e.g. 'baseline: gradcam'"
+    explanations.add_argument("--difference_to", metavar="ROW", help=what)
+    explanations.add_argument("--resamples", type=int, default=2000, help="draws of the bootstrap")
+    explanations.add_argument("--area_metric", default="pixel_ap", metavar="METRIC", help="metric of the table area")
+    explanations.add_argument(
+        "--area_edges",
+        nargs="+",
+        type=float,
+        default=[0.02, 0.05, 0.1],
+        metavar="SHARE",
+        help="shares of the image at which the table area cuts",
+    )
     add_choice(explanations, "explainer")
     add_paper_protocol(explanations)
 

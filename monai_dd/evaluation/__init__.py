@@ -12,6 +12,7 @@
 
 from __future__ import annotations
 
+from .explanations.bootstrap import Bootstrap, Interval
 from .explanations.measures import (
     ExplainedBatch,
     LocalizationMeasure,
@@ -39,10 +40,12 @@ from .tables.localization import localization_table
 from .tables.runs import format_table, summarize_runs
 
 __all__ = [
+    "Bootstrap",
     "CaseMaps",
     "ExplainedBatch",
     "ExplanationSaver",
     "ExplanationWriter",
+    "Interval",
     "LocalizationMeasure",
     "LocalizationRun",
     "LocalizationSaver",

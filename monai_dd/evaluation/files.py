@@ -53,11 +53,12 @@ def write_csv(path: str | Path, columns: Sequence[str], rows: Iterable[Sequence]
     return temporary.replace(path)
 
 
-def read_csv(path: str | Path, columns: Sequence[str]) -> Iterator[tuple[str, list[str]]]:
+def read_csv(path: str | Path, columns: Sequence[str], optional: Sequence[str] = ()) -> Iterator[tuple[str, list[str]]]:
     """Read a file with these columns, in any order and among others; empty lines are passed over.
 
     Yields:
-        where a line is, as ``FILE, line 2``, and its fields in the order of ``columns``.
+        where a line is, as ``FILE, line 2``, and its fields in the order of ``columns``, then of ``optional``: empty
+        where the file has no such column.
 
     Raises:
         ValueError: one line for columns that are missing, lines of another number of fields, and what is no CSV file.
@@ -70,9 +71,13 @@ def read_csv(path: str | Path, columns: Sequence[str]) -> Iterator[tuple[str, li
             if missing:
                 raise ValueError(f"{path}: expected the columns {', '.join(columns)}; missing {missing}")
             places = [header.index(column) for column in columns]
+            more = [header.index(column) if column in header else None for column in optional]
             for line in reader:
                 if len(line) == len(header):
-                    yield f"{path}, line {reader.line_num}", [line[place] for place in places]
+                    yield f"{path}, line {reader.line_num}", [
+                        *(line[place] for place in places),
+                        *("" if place is None else line[place] for place in more),
+                    ]
                 elif line:
                     raise ValueError(f"{path}, line {reader.line_num}: expected {len(header)} fields, got {len(line)}")
         except UnicodeDecodeError as error:

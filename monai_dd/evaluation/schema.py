@@ -12,10 +12,15 @@
 
 ``explanations.csv`` has a line for each value: of an image, an explainer, a level and a metric, in a run, which is one
 variant with one seed. Lines of the explainer ``network`` are about the network itself: its ``parameters`` without an
-image, the ``label`` and the ``predicted`` class of each image. ``localization.csv`` has a line for each method, class
-and threshold of the intersection over union, ``<split>_runs.csv`` one for each metric of a run. A value that cannot be
-had, such as that of an empty mask, is ``nan``. A case is a folder with ``case.json``, ``image.nii.gz``, where there is
-one ``mask.nii.gz``, and maps ``<explainer>_<level>.nii.gz``.
+image, and of each image the ``label``, the ``predicted`` class, the ``probability_<class>`` of class 1 or, where there
+are more than two, of each class, the same from an image that was changed (``masked_out_probability_1``), and the
+``area``, the share of the image that its mask covers. The column ``group``, which older files lack, names whose image
+it is: images of one patient, or of one block of neighboring slices, are not independent.
+
+``localization.csv`` has a line for each method, class and threshold of the intersection over union,
+``<split>_runs.csv`` one for each metric of a run. A value that cannot be had, such as that of an empty mask, is
+``nan``. A case is a folder with ``case.json``, ``image.nii.gz``, where there is one ``mask.nii.gz``, and maps
+``<explainer>_<level>.nii.gz``.
 """
 
 from __future__ import annotations
@@ -29,6 +34,7 @@ __all__ = [
     "CASE_FOLDER",
     "EXPLANATION_COLUMNS",
     "EXPLANATION_FILE",
+    "EXPLANATION_GROUP",
     "EXPLANATION_PART",
     "EXPLANATION_SETTINGS",
     "IMAGE_FILE",
@@ -40,6 +46,7 @@ __all__ = [
     "METRICS_FILE",
     "NETWORK",
     "PERTURBATION",
+    "PROBABILITY",
     "RANDOMIZATION",
     "RUNS_COLUMNS",
     "RUNS_FILE",
@@ -52,7 +59,9 @@ EXPLANATION_FILE = "explanations.csv"
 EXPLANATION_SETTINGS = "explanations.json"
 EXPLANATION_PART = "explanations.part{}.csv"  # of a process, until the parts are merged
 EXPLANATION_COLUMNS = ("image", "explainer", "level", "metric", "value", "variant", "seed")
+EXPLANATION_GROUP = "group"  # the last column
 NETWORK = "network"  # the explainer under which the network itself is measured
+PROBABILITY = re.compile(r"(.*?)_?probability_(\d+)")  # what was done to the image, and the class
 PERTURBATION = re.compile(r"perturbation_(\d*\.?\d+)")  # share of the pixels
 RANDOMIZATION = re.compile(r"randomization_(\d+)_.+")  # number of layers, and the last of them
 

@@ -15,7 +15,7 @@ from __future__ import annotations
 import zlib
 
 import torch
-from monai.networks.layers import GaussianFilter
+from monai.networks.layers import GaussianFilter, Pool
 
 from monai_dd.explain.base import Explainer
 
@@ -78,7 +78,7 @@ class CenteredGaussian(Explainer):
 
 
 class SmoothedIntensity(Explainer):
-    """Intensity of the image after a Gaussian filter, at its resolution: what is bright matters.
+    """Intensity of the image after a Gaussian or a mean filter, at its resolution: what is bright matters.
 
     Maps with negative values, as of images normalized to zero mean, are raised by their minimum; this leaves the order
     of the values as it is, and with it the order of a background that is exactly 0 among them. Outside of the image
@@ -87,26 +87,37 @@ class SmoothedIntensity(Explainer):
     Args:
         sigma: standard deviation of the filter in pixels.
         channel: channel to smooth; the mean over all when None.
+        window: an odd number of pixels: instead of the Gaussian the mean over so many along each axis.
 
     Raises:
-        ValueError: for a filter that is not positive, or on call for a channel that the image does not have.
+        ValueError: for a filter that is not positive, an even window, or on call for a channel that the image does not
+            have.
 
     Example:
         >>> SmoothedIntensity(sigma=1.0)(torch.eye(3)[None, None]).squeeze().argmax()
         tensor(4)
+        >>> SmoothedIntensity(window=3)(torch.ones(1, 1, 3, 3)).squeeze()[0]  # outside are zeros
+        tensor([0.4444, 0.6667, 0.4444])
     """
 
-    def __init__(self, sigma: float = 3.0, channel: int | None = None) -> None:
+    def __init__(self, sigma: float = 3.0, channel: int | None = None, window: int | None = None) -> None:
         if not sigma > 0:
             raise ValueError(f"sigma: expected a positive number of pixels, got {sigma}")
+        if window is not None and (window < 1 or window % 2 == 0):
+            raise ValueError(f"window: expected an odd number of pixels, got {window}")
         self.sigma = sigma
         self.channel = channel
+        self.window = window
 
     def _explain(self, image: torch.Tensor, class_idx: int | torch.Tensor | None) -> torch.Tensor:
         if self.channel is not None and not 0 <= self.channel < image.shape[1]:
             raise ValueError(f"channel: expected 0 to {image.shape[1] - 1}, got {self.channel}")
         image = image.float()
         plane = image.mean(1, keepdim=True) if self.channel is None else image[:, self.channel, None]
-        smooth = GaussianFilter(image.dim() - 2, self.sigma).to(image.device)(plane)
+        if self.window is None:
+            smooth = GaussianFilter(image.dim() - 2, self.sigma).to(image.device)(plane)
+        else:
+            pool = Pool["avg", image.dim() - 2]
+            smooth = pool(self.window, stride=1, padding=self.window // 2, count_include_pad=True)(plane)
         lowest = smooth.flatten(1).amin(1).clamp(max=0)
         return smooth - lowest.reshape(-1, *[1] * (smooth.dim() - 1))

@@ -70,6 +70,7 @@ def make_explainers(
     seed: int = 0,
     contrasted: bool = True,
     skip_unsuited: bool = True,
+    mean_window: int | None = None,
 ) -> dict[str, Explainer]:
     """Make explainers of a network by their names.
 
@@ -89,6 +90,7 @@ def make_explainers(
         contrasted: whether ``contribution`` compares classes, see :class:`~monai_dd.explain.Contribution`.
         skip_unsuited: leave out methods that cannot serve this network, and say in the log why; refuse them otherwise.
             An argument that is wrong is refused in any case.
+        mean_window: of the control ``smoothed_intensity``: pixels of a mean filter instead of the Gaussian.
 
     Returns:
         explainers by their keys, in the order of ``methods``.
@@ -149,7 +151,7 @@ def make_explainers(
         "patch_attention": one(lambda: PatchAttention(network)),
         "random": one(lambda: RandomControl(seed)),
         "gaussian": one(CenteredGaussian),
-        "smoothed_intensity": one(lambda: SmoothedIntensity(sigma, channel)),
+        "smoothed_intensity": one(lambda: SmoothedIntensity(sigma, channel, mean_window)),
     }
     result: dict[str, Explainer] = {}
     reasons = []

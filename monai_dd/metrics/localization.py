@@ -27,15 +27,20 @@ __all__ = ["compute_localization"]
 
 
 def compute_localization(
-    relevance: torch.Tensor, mask: torch.Tensor, quantiles: Sequence[float] = (0.975, 0.95, 0.9), seed: int = 0
+    relevance: torch.Tensor,
+    mask: torch.Tensor,
+    quantiles: Sequence[float] = (0.975, 0.95, 0.9),
+    seed: int = 0,
+    enlarge: str = "nearest",
 ) -> dict[str, torch.Tensor]:
     """Score maps against their masks with every metric there is; the cells are put in order once for all of them.
 
     Args:
-        relevance: map ``(B, 1, *S)``, resized to the mask by nearest neighbor.
+        relevance: map ``(B, 1, *S)``, resized to the mask as ``enlarge`` says.
         mask: ``(B, 1, *M)``, positive inside.
         quantiles: see :func:`~monai_dd.metrics.compute_quantile_iou`.
         seed: of the order among equal values.
+        enlarge: ``"nearest"`` neighbor, or ``"bilinear"``, which is trilinear in 3D.
 
     Returns:
         ``pixel_ap``, ``iou_<quantile>`` for each quantile, ``rank``, ``pointing`` and ``mass``: the values of
@@ -44,8 +49,8 @@ def compute_localization(
         :func:`~monai_dd.metrics.compute_relevance_mass_accuracy`, each ``(B,)``; NaN where the mask is empty.
 
     Raises:
-        ValueError: for other quantiles, when the batches or numbers of axes differ, or the relevance holds
-            NaN.
+        ValueError: for other quantiles or another ``enlarge``, when the batches or numbers of axes differ, or the
+            relevance holds NaN.
 
     Example:
         >>> import torch
@@ -55,12 +60,12 @@ def compute_localization(
         >>> {name: value.item() for name, value in scores.items()}
         {'pixel_ap': 1.0, 'iou_0.75': 1.0, 'rank': 1.0, 'pointing': 1.0, 'mass': 1.0}
     """
-    hits = order_mask(relevance, mask, seed)
+    hits = order_mask(relevance, mask, seed, enlarge)
     overlaps = zip(quantiles, top_iou(hits, quantiles).unbind(1), strict=True)
     return {
         "pixel_ap": average_precision(hits),
         **{f"iou_{quantile:g}": value for quantile, value in overlaps},
         "rank": rank_accuracy(hits),
-        "pointing": compute_pointing_game(relevance, mask),
-        "mass": compute_relevance_mass_accuracy(relevance, mask),
+        "pointing": compute_pointing_game(relevance, mask, enlarge),
+        "mass": compute_relevance_mass_accuracy(relevance, mask, enlarge),
     }

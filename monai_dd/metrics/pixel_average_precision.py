@@ -15,12 +15,15 @@ from __future__ import annotations
 import torch
 
 from monai_dd.metrics.utils.epoch import EpochMetric
-from monai_dd.metrics.utils.maps import order_mask
+from monai_dd.metrics.utils.maps import ENLARGE, order_mask
+from monai_dd.utils.checks import check_option
 
 __all__ = ["PixelAveragePrecisionMetric", "average_precision", "compute_pixel_average_precision"]
 
 
-def compute_pixel_average_precision(relevance: torch.Tensor, mask: torch.Tensor, seed: int = 0) -> torch.Tensor:
+def compute_pixel_average_precision(
+    relevance: torch.Tensor, mask: torch.Tensor, seed: int = 0, enlarge: str = "nearest"
+) -> torch.Tensor:
     r"""Average precision of the pixels of a mask under the order of a map, for each sample (Ron et al. 2022, Table 2).
 
     :math:`\frac{1}{P} \sum_{k \,:\, y_k = 1} \frac{1}{k} \sum_{j \le k} y_j`, where :math:`y_k` is 1 when the pixel
@@ -30,15 +33,16 @@ def compute_pixel_average_precision(relevance: torch.Tensor, mask: torch.Tensor,
     Equal values are ordered at random. The result depends on the seed and the sample alone, not on the batch.
 
     Args:
-        relevance: map ``(B, 1, *S)``, resized to the mask by nearest neighbor.
+        relevance: map ``(B, 1, *S)``, resized to the mask as ``enlarge`` says.
         mask: ``(B, 1, *M)``, positive inside.
         seed: of the order among equal values.
+        enlarge: ``"nearest"`` neighbor, or ``"bilinear"``, which is trilinear in 3D.
 
     Returns:
         tensor of shape ``(B,)``; NaN where the mask is empty.
 
     Raises:
-        ValueError: when the batches or numbers of axes differ, or the relevance is not finite.
+        ValueError: for another ``enlarge``, when the batches or numbers of axes differ, or the relevance is not finite.
 
     Example:
         >>> import torch
@@ -46,7 +50,7 @@ def compute_pixel_average_precision(relevance: torch.Tensor, mask: torch.Tensor,
         >>> compute_pixel_average_precision(relevance, torch.tensor([[[[1, 0], [1, 0]]]]))
         tensor([0.8333])
     """
-    return average_precision(order_mask(relevance, mask, seed))
+    return average_precision(order_mask(relevance, mask, seed, enlarge))
 
 
 def average_precision(hits: torch.Tensor) -> torch.Tensor:
@@ -68,9 +72,13 @@ class PixelAveragePrecisionMetric(EpochMetric):
 
     Args:
         seed: of the order among equal values.
+        enlarge: ``"nearest"`` neighbor, or ``"bilinear"``, which is trilinear in 3D.
 
     Attributes:
         better: direction in which the metric improves.
+
+    Raises:
+        ValueError: for another ``enlarge``.
 
     Example:
         >>> import torch
@@ -82,12 +90,13 @@ class PixelAveragePrecisionMetric(EpochMetric):
 
     better = "higher"
 
-    def __init__(self, seed: int = 0) -> None:
+    def __init__(self, seed: int = 0, enlarge: str = "nearest") -> None:
         super().__init__()
         self.seed = seed
+        self.enlarge = check_option("enlarge", enlarge, ENLARGE)
 
     def _compute_tensor(self, y_pred: torch.Tensor, y: torch.Tensor) -> torch.Tensor:  # type: ignore[override]
-        return compute_pixel_average_precision(y_pred, y, self.seed)
+        return compute_pixel_average_precision(y_pred, y, self.seed, self.enlarge)
 
     def aggregate(self) -> float:
         """Return the mean over samples with a mask; NaN when there is none."""

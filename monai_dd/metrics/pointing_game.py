@@ -15,26 +15,28 @@ from __future__ import annotations
 import torch
 
 from monai_dd.metrics.utils.epoch import EpochMetric
-from monai_dd.metrics.utils.maps import pair_with_mask
+from monai_dd.metrics.utils.maps import ENLARGE, pair_with_mask
+from monai_dd.utils.checks import check_option
 
 __all__ = ["PointingGameMetric", "compute_pointing_game"]
 
 
-def compute_pointing_game(relevance: torch.Tensor, mask: torch.Tensor) -> torch.Tensor:
+def compute_pointing_game(relevance: torch.Tensor, mask: torch.Tensor, enlarge: str = "nearest") -> torch.Tensor:
     """Whether the maximum of the map lies inside the mask, for each sample (Zhang et al. 2018).
 
     Where several pixels share the maximum, as the block below one cell of a coarse map always does, it is the share of
     them that lies inside: what a random choice among them hits on average.
 
     Args:
-        relevance: map ``(B, 1, *S)``, resized to the mask by nearest neighbor.
+        relevance: map ``(B, 1, *S)``, resized to the mask as ``enlarge`` says.
         mask: ``(B, 1, *M)``, positive inside.
+        enlarge: ``"nearest"`` neighbor, or ``"bilinear"``, which is trilinear in 3D.
 
     Returns:
         tensor of shape ``(B,)``, 1 for a hit and 0 for a miss; NaN where the mask is empty.
 
     Raises:
-        ValueError: when the batches or numbers of axes differ, or the relevance is not finite.
+        ValueError: for another ``enlarge``, when the batches or numbers of axes differ, or the relevance is not finite.
 
     Example:
         >>> import torch
@@ -42,7 +44,7 @@ def compute_pointing_game(relevance: torch.Tensor, mask: torch.Tensor) -> torch.
         >>> compute_pointing_game(relevance, torch.tensor([[[[1, 0], [0, 0]]]]))
         tensor([1.])
     """
-    values, inside = pair_with_mask(relevance, mask)
+    values, inside = pair_with_mask(relevance, mask, enlarge)
     top = values == values.amax(1, keepdim=True)
     share = (top & inside).sum(1) / top.sum(1)
     return torch.where(inside.any(1), share, torch.nan)
@@ -51,8 +53,14 @@ def compute_pointing_game(relevance: torch.Tensor, mask: torch.Tensor) -> torch.
 class PointingGameMetric(EpochMetric):
     """Mean of :func:`compute_pointing_game` over the samples of an epoch that have a mask.
 
+    Args:
+        enlarge: ``"nearest"`` neighbor, or ``"bilinear"``, which is trilinear in 3D.
+
     Attributes:
         better: direction in which the metric improves.
+
+    Raises:
+        ValueError: for another ``enlarge``.
 
     Example:
         >>> import torch
@@ -64,8 +72,12 @@ class PointingGameMetric(EpochMetric):
 
     better = "higher"
 
+    def __init__(self, enlarge: str = "nearest") -> None:
+        super().__init__()
+        self.enlarge = check_option("enlarge", enlarge, ENLARGE)
+
     def _compute_tensor(self, y_pred: torch.Tensor, y: torch.Tensor) -> torch.Tensor:  # type: ignore[override]
-        return compute_pointing_game(y_pred, y)
+        return compute_pointing_game(y_pred, y, self.enlarge)
 
     def aggregate(self) -> float:
         """Return the mean over samples with a mask; NaN when there is none."""

@@ -23,7 +23,11 @@ __all__ = ["compute_quantile_iou", "top_iou"]
 
 
 def compute_quantile_iou(
-    relevance: torch.Tensor, mask: torch.Tensor, quantiles: Sequence[float] = (0.975, 0.95, 0.9), seed: int = 0
+    relevance: torch.Tensor,
+    mask: torch.Tensor,
+    quantiles: Sequence[float] = (0.975, 0.95, 0.9),
+    seed: int = 0,
+    enlarge: str = "nearest",
 ) -> torch.Tensor:
     r"""Intersection over union of a mask and the pixels above a quantile of the map (Ron et al. 2022, Table 2).
 
@@ -34,17 +38,18 @@ def compute_quantile_iou(
     lowest value selected. The result depends on the seed and the sample alone, not on the batch.
 
     Args:
-        relevance: map ``(B, 1, *S)``, resized to the mask by nearest neighbor.
+        relevance: map ``(B, 1, *S)``, resized to the mask as ``enlarge`` says.
         mask: ``(B, 1, *M)``, positive inside.
         quantiles: ``Q`` numbers, each from 0 to less than 1.
         seed: of the order among equal values.
+        enlarge: ``"nearest"`` neighbor, or ``"bilinear"``, which is trilinear in 3D.
 
     Returns:
         tensor of shape ``(B, Q)``; NaN where the mask is empty.
 
     Raises:
-        ValueError: for other quantiles, when the batches or numbers of axes differ, or the relevance holds
-            NaN.
+        ValueError: for other quantiles or another ``enlarge``, when the batches or numbers of axes differ, or the
+            relevance holds NaN.
 
     Example:
         >>> import torch
@@ -53,7 +58,7 @@ def compute_quantile_iou(
         >>> compute_quantile_iou(relevance, mask, quantiles=(0.7,))
         tensor([[0.5000]])
     """
-    return top_iou(order_mask(relevance, mask, seed), quantiles)
+    return top_iou(order_mask(relevance, mask, seed, enlarge), quantiles)
 
 
 def top_iou(hits: torch.Tensor, quantiles: Sequence[float]) -> torch.Tensor:

@@ -19,21 +19,24 @@ from monai_dd.metrics.utils.maps import order_mask
 __all__ = ["compute_relevance_rank_accuracy", "rank_accuracy"]
 
 
-def compute_relevance_rank_accuracy(relevance: torch.Tensor, mask: torch.Tensor, seed: int = 0) -> torch.Tensor:
+def compute_relevance_rank_accuracy(
+    relevance: torch.Tensor, mask: torch.Tensor, seed: int = 0, enlarge: str = "nearest"
+) -> torch.Tensor:
     """Share of the highest cells inside the mask, as many as the mask has, for each sample (Arras et al. 2022).
 
     Equal values are ordered at random. The result depends on the seed and the sample alone, not on the batch.
 
     Args:
-        relevance: map ``(B, 1, *S)``, resized to the mask by nearest neighbor.
+        relevance: map ``(B, 1, *S)``, resized to the mask as ``enlarge`` says.
         mask: ``(B, 1, *M)``, positive inside.
         seed: of the order among equal values.
+        enlarge: ``"nearest"`` neighbor, or ``"bilinear"``, which is trilinear in 3D.
 
     Returns:
         tensor of shape ``(B,)``; NaN where the mask is empty.
 
     Raises:
-        ValueError: when the batches or numbers of axes differ, or the relevance is not finite.
+        ValueError: for another ``enlarge``, when the batches or numbers of axes differ, or the relevance is not finite.
 
     Example:
         >>> import torch
@@ -41,7 +44,7 @@ def compute_relevance_rank_accuracy(relevance: torch.Tensor, mask: torch.Tensor,
         >>> compute_relevance_rank_accuracy(relevance, torch.tensor([[[[1, 0], [1, 0]]]]))
         tensor([0.5000])
     """
-    return rank_accuracy(order_mask(relevance, mask, seed))
+    return rank_accuracy(order_mask(relevance, mask, seed, enlarge))
 
 
 def rank_accuracy(hits: torch.Tensor) -> torch.Tensor:

@@ -57,7 +57,11 @@ ONE_MAP = (
 LEVELS = ("fine", "coarse")
 METRICS = {
     *("val_balanced_accuracy", "val_auc", "val_auc_masked_out", "val_consistency_gap"),
-    *(f"val_{metric}_{level}" for metric in ("pixel_ap", "pointing", "entropy") for level in LEVELS),
+    *(
+        f"val_{metric}_{level}"
+        for metric in ("pixel_ap", "pixel_ap_bilinear", "pointing", "entropy")
+        for level in LEVELS
+    ),
 }
 PATCH_METRICS = {"val_patch_precision", "val_patch_recall", "val_patch_f_score", "val_localization_ap"}
 
@@ -253,7 +257,7 @@ class TestOverlays(InFolder):
 class TestSlices(InFolder):
     """2D pictures with masks."""
 
-    def _write(self) -> Path:
+    def _write(self, mode: str = "L") -> Path:
         data = self.work / "data"
         (data / "images").mkdir(parents=True)
         (data / "masks").mkdir()
@@ -265,7 +269,8 @@ class TestSlices(InFolder):
             center = (40, 22 if number % 2 else 58)
             tumor = (rows - center[0]) ** 2 + (columns - center[1]) ** 2 < 8**2
             picture = head * rng.uniform(60, 110, head.shape) + 110 * tumor
-            Image.fromarray(picture.astype(np.uint8)).save(data / "images" / f"{number:04d}.jpg")
+            planes = np.stack([picture / 4, picture, head * 100], axis=-1) if mode == "RGB" else picture
+            Image.fromarray(planes.astype(np.uint8)).save(data / "images" / f"{number:04d}.jpg")
             Image.fromarray((255 * tumor).astype(np.uint8)).save(data / "masks" / f"{number:04d}.png")
             lines.append(f"{number},glioma,{number // 3}")
         (data / "index.csv").write_text("\n".join(lines) + "\n")
@@ -282,6 +287,23 @@ class TestSlices(InFolder):
         _run("inference", "variant_exact", "t1c_slices", work=self.work, dataset_dir=str(data))
         with open(self.work / "eval" / "predictions.csv", newline="") as file:
             self.assertEqual(len(list(csv.reader(file))), 2 * 24)
+
+    def test_three_sequences_in_a_picture(self):
+        data = self._write("RGB")
+        options = {"work": self.work, "dataset_dir": str(data), "image_size": [64, 32], "root": BRATS}
+        workflow = prepare("train", "evaluate", "explain", "variant_exact", "rgb_slices", "recipe", **options)
+        content = workflow.parser.get_parsed_content
+        item = next(item for item in content("validate#dataset") if item["label"] == 1)
+        self.assertEqual((item["image"].shape, item["mask"].shape), ((3, 64, 32), (1, 64, 32)))
+        tumor, rest = item["mask"][0] > 0, (item["mask"][0] == 0) & (item["image"][2] > 0.3)
+        shown = item["image"][content("display_channel")]
+        self.assertGreater(shown[tumor].mean(), shown[rest].mean() + 0.2)  # what is displayed shows the tumor
+        np.testing.assert_allclose(item["image"][0][tumor].mean(), shown[tumor].mean() / 4, atol=0.05)
+        explainers = content("make_explainers")(methods=["attention", "occlusion", "smoothed_intensity"])
+        maps = explainers["smoothed_intensity"](item["image"].as_tensor()[None].expand(1, 3, 64, 32), 1)
+        self.assertEqual(maps.shape, (1, 1, 64, 32))
+        inference = prepare("inference", "variant_exact", "rgb_slices", **options).parser.get_parsed_content
+        self.assertEqual(inference("dataset")[0]["image"].shape, (3, 64, 32))
 
     def test_mask_is_cut_like_the_image(self):
         data = self._write()

@@ -52,7 +52,7 @@ ATTENTION = ("variant_dual", "variant_exact", "variant_evidence")
 LEVELS = ("fine", "coarse")
 BY_GRADIENT = {f"{name}/{level}" for name in ("gradcam", "hirescam") for level in LEVELS}
 ANYONE = {"saliency", "random", "gaussian", *BY_GRADIENT}
-LOCALIZATION = {"pixel_ap", "iou_0.975", "iou_0.95", "iou_0.9", "rank", "pointing", "mass"}
+LOCALIZATION = {"pixel_ap", "pixel_ap_bilinear", "iou_0.975", "iou_0.95", "iou_0.9", "rank", "pointing", "mass"}
 
 
 def _own(variant: str) -> set[str]:

@@ -51,7 +51,7 @@ OWN = {
     },
     "variant_vit": {("vit_attention", "image"), ("vit_rollout", "image")},
 }
-LOCALIZATION = {"pixel_ap", "iou_0.975", "iou_0.95", "iou_0.9", "rank", "pointing", "mass"}
+LOCALIZATION = {"pixel_ap", "pixel_ap_bilinear", "iou_0.975", "iou_0.95", "iou_0.9", "rank", "pointing", "mass"}
 CURVES = {"perturbation_0.00", "perturbation_0.50", "perturbation_1.00", "perturbation_auc"}
 CASES = [(f"{root.name}_{v}", root, v) for root in (BRATS, FDG) for v in OWN if v in variants_of(root)]
 

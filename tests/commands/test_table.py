@@ -40,6 +40,31 @@ class TestTable(InFolder):
             status, out, _ = call("table", "explanations", "results", *options)
             self.assertEqual((status, "71.82" in out, "paper" in out), (0, named, named))
 
+    def test_intervals(self):
+        lines = [(i, "attention", "fine", "pixel_ap", 0.75, "exact", 0) for i in "ab"]
+        write_csv(self.folder / "results" / "exact", lines)
+        for options, expected in (
+            (["--intervals"], ["mAP", "mAP, interval"]),
+            (["--difference_to", "dual"], ["mAP", "mAP, interval", "mAP, difference"]),
+            ([], ["mAP"]),
+        ):
+            options = ["--table", "2", "--resamples", "50", "--no_paper", *options]
+            status, out, err = call("table", "explanations", "results", *options)
+            self.assertEqual((status, err), (0, ""))
+            header = next(line for line in out.splitlines() if line.startswith("| level"))
+            self.assertEqual([name.strip() for name in header.strip("|").split("|")][4:], expected)
+            self.assertEqual("over 50 resamples of the 2 images" in out, len(expected) > 1)
+
+    def test_by_area(self):
+        lines = [(i, "network", "", "area", 0.01 if i == "a" else 0.3, "dual", 0) for i in "ab"]
+        write_csv(self.folder / "results" / "more", lines)
+        options = ["--table", "area", "--area_edges", "0.2"]
+        _, out, _ = call("table", "explanations", "results", *options)
+        self.assertIn("pixel_ap, below 20 %, 1 images", out)
+        self.assertIn("pixel_ap, above 20 %, 1 images", out)
+        _, out, _ = call("table", "explanations", "results", *options, "--area_metric", "randomization_01_out")
+        self.assertIn("randomization_01_out, above 20 %", out)
+
     def test_in_a_file(self):
         options = ["--format", "latex", "--table", "3", "--output", "tables.tex"]
         self.assertEqual(call("table", "explanations", "results", *options), (0, "tables.tex\n", ""))
@@ -57,6 +82,10 @@ class TestTable(InFolder):
         [
             ("explanations none", "runs: expected files or folders, 'none' is not there"),
             ("explanations results --table 2 deletion", "table: expected values for deletion, "),
+            ("explanations results --table area", "table: expected values for area, "),
+            ("explanations results --area_edges 0.1 0.1", r"area_edges: expected shares above 0 and below 1 in rising"),
+            ("explanations results --area_edges 1", r"area_edges: expected shares above 0 and below 1 in rising order"),
+            ("explanations results --difference_to lime", r"difference_to: expected one of \['dual'\], got 'lime'"),
             ("explanations results --variants exact", r"variants: expected one of \['dual'\], got 'exact'"),
             ("explanations results --output results", "output: expected the name of a file, got the folder 'results'"),
             ("localization results --methods lime --output x.md", "methods: expected one of"),

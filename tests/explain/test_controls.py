@@ -17,7 +17,7 @@ import unittest
 import numpy as np
 import torch
 from parameterized import parameterized
-from scipy.ndimage import correlate1d
+from scipy.ndimage import correlate1d, uniform_filter
 from scipy.special import ndtr
 from scipy.stats import kstest
 
@@ -97,6 +97,21 @@ class TestSmoothedIntensity(unittest.TestCase):
             expected = _smooth(plane, sigma)
             # sums of a thousand float32 numbers around 1, with weights that add up to 1
             np.testing.assert_allclose(row[0], expected - min(expected.min(), 0), atol=1e-6)
+
+    @parameterized.expand([((32, 24), 25, None), ((9, 24), 5, 1), ((7, 6, 9), 3, 0), ((8, 8), 1, 1)])
+    def test_equals_a_mean_filter(self, size, window, channel):
+        image = _image(*size)
+        for row, x in zip(
+            SmoothedIntensity(channel=channel, window=window)(image), image.double().numpy(), strict=True
+        ):
+            plane = x.mean(0) if channel is None else x[channel]
+            expected = uniform_filter(plane, window, mode="constant")
+            np.testing.assert_allclose(row[0], expected - min(expected.min(), 0), atol=1e-6)
+
+    @parameterized.expand([(0,), (24,), (-3,)])
+    def test_refuses_a_window(self, window):
+        with self.assertRaisesRegex(ValueError, f"^window: expected an odd number of pixels, got {window}$"):
+            SmoothedIntensity(window=window)
 
     def test_positive_images_are_not_raised(self):
         image = torch.zeros(1, 1, 64, 64)

@@ -58,6 +58,12 @@ def _explain(explainers, image, class_idx):
 
 
 class TestMakeExplainers(unittest.TestCase):
+    def test_the_filter_of_the_intensity(self):
+        network = build("baseline", 2, "unet", 16)[0]
+        for options, expected in (({"mean_window": 5}, 5), ({}, None)):
+            control = make_explainers(network, ["smoothed_intensity"], channel=0, **options)["smoothed_intensity"]
+            self.assertEqual((control.window, control.sigma, control.channel), (expected, 3.0, 0))
+
     @parameterized.expand(["baseline", "unconstrained"])
     def test_the_batch_size_bounds_what_the_network_sees_at_once(self, name):
         network = build(name, 2, "unet", 16)[0].eval().with_attention()

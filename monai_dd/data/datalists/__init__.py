@@ -16,7 +16,7 @@ from .brats.build import build_brats_datalist, find_brats_halves
 from .chestxray14.build import build_chestxray14_datalist
 from .fdg import build_fdg_datalist, find_series
 from .load import load_datalist, load_findings
-from .pictures import convert_to_gray, find_pictures
+from .pictures import convert_to_gray, convert_to_rgb, find_pictures
 from .save import save_datalist
 from .slices import build_slices_datalist, find_slices
 
@@ -26,6 +26,7 @@ __all__ = [
     "build_fdg_datalist",
     "build_slices_datalist",
     "convert_to_gray",
+    "convert_to_rgb",
     "find_brats_halves",
     "find_pictures",
     "find_series",

@@ -89,7 +89,8 @@ def build_fdg_datalist(
 
     Returns:
         MONAI data list with the splits ``training`` and ``validation``; items hold ``image`` (series folder),
-        ``label`` and, where given, ``mask``. Patient identifiers stay out of it.
+        ``label``, ``group`` and, where given, ``mask``. Patient identifiers stay out of it: ``group`` is a number, the
+        same for the studies of a patient.
 
     Raises:
         ValueError: for a table without the columns, unknown labels, absent folders, or a split that would leave a
@@ -113,6 +114,8 @@ def build_fdg_datalist(
         raise ValueError(f"labels: expected a CSV file, {labels_file.name} is not there")
     items = _read_rows(dataset_dir, labels_file)
     groups = [item.pop("patient_id") for item in items]
+    numbers = {group: str(number) for number, group in enumerate(dict.fromkeys(groups))}
+    items = [{**item, "group": numbers[group]} for item, group in zip(items, groups, strict=True)]
     labels = np.array([item["label"] for item in items])
     folds = round(1 / val_fraction)
     patients = Counter(label for _, label in {(g, item["label"]) for g, item in zip(groups, items)})

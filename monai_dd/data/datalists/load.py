@@ -38,7 +38,8 @@ def load_datalist(
     Returns:
         the items; ``image`` and ``mask`` are paths or lists of paths, with the volume of a 4D file as in ``FILE#1``.
         Each has a ``case`` that tells it from the others on every machine: the (first) image as the file has it, slice
-        and side where there are any, such as ``images/0001.png:image_left``.
+        and side where there are any, such as ``images/0001.png:image_left``; and a ``group``, whose images are not
+        independent of one another: the item's own, else its ``patient``, else the file of its (first) image.
 
     Raises:
         ValueError: when the file or the split is not there, its classes are others, or images or masks are not in
@@ -78,7 +79,7 @@ def load_datalist(
             f"{root.name!r}, {absent} are not there"
         )
     absolute = [{k: _absolute(root, v) if k in PATHS else v for k, v in item.items()} for item in items]
-    return [{**found, "case": _case(item)} for found, item in zip(absolute, items, strict=True)]
+    return [{**found, "case": _case(item), "group": _group(item)} for found, item in zip(absolute, items, strict=True)]
 
 
 def load_findings(
@@ -117,6 +118,10 @@ def load_findings(
 def _case(item: dict[str, Any]) -> str:
     parts = [_listed(item["image"])[0], *(str(item[key]) for key in ("slice", "side") if key in item)]
     return ":".join(parts)
+
+
+def _group(item: dict[str, Any]) -> str:
+    return str(item.get("group", item.get("patient", split_volume(_listed(item["image"])[0])[0])))
 
 
 def split_volume(name: str) -> tuple[str, int | None]:

@@ -16,7 +16,7 @@ from pathlib import Path
 
 from PIL.Image import Image
 
-__all__ = ["PICTURES", "convert_to_gray", "find_pictures"]
+__all__ = ["PICTURES", "convert_to_gray", "convert_to_rgb", "find_pictures"]
 
 PICTURES = (".jpg", ".jpeg", ".png")
 _EIGHT_BITS = ("1", "L", "LA", "P", "PA", "RGB", "RGBA")  # PIL's modes of 8 bits a channel or fewer
@@ -35,13 +35,42 @@ def convert_to_gray(picture: Image) -> Image:
         >>> convert_to_gray(PIL.Image.new("RGB", (4, 4), (200, 200, 200))).getpixel((0, 0))
         200
     """
-    name = Path(getattr(picture, "filename", "") or "picture").name
     if picture.mode not in _EIGHT_BITS:
-        raise ValueError(f"{name}: expected a picture of 8 bits a channel, got PIL's mode {picture.mode!r}")
+        raise ValueError(f"{_name(picture)}: expected a picture of 8 bits a channel, got PIL's mode {picture.mode!r}")
+    return _convert(picture, "L")
+
+
+def convert_to_rgb(picture: Image) -> Image:
+    """Red, green and blue, 0 to 255 each, of a picture that has them, such as three sequences of one slice in one file.
+
+    The ``converter`` of MONAI's ``PILReader``. A gray picture is refused: it would pass for three equal sequences.
+
+    Raises:
+        ValueError: for a picture of other channels or another depth, and for a file that is cut off.
+
+    Example:
+        >>> import PIL.Image
+        >>> convert_to_rgb(PIL.Image.new("RGB", (4, 4), (10, 20, 30))).getpixel((0, 0))
+        (10, 20, 30)
+    """
+    if picture.mode != "RGB":
+        raise ValueError(
+            f"{_name(picture)}: expected a picture of red, green and blue with 8 bits each, "
+            f"got PIL's mode {picture.mode!r}"
+        )
+    return _convert(picture, "RGB")
+
+
+def _name(picture: Image) -> str:
+    return Path(getattr(picture, "filename", "") or "picture").name
+
+
+def _convert(picture: Image, mode: str) -> Image:
     try:
-        return picture.convert("L")
+        picture.load()
+        return picture.convert(mode)
     except (OSError, SyntaxError) as error:
-        raise ValueError(f"{name}: expected a picture, the file is truncated or none") from error
+        raise ValueError(f"{_name(picture)}: expected a picture, the file is truncated or none") from error
 
 
 def find_pictures(dataset_dir: str | Path, pattern: str = "**/*") -> list[dict[str, str]]:

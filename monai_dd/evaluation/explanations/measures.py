@@ -24,9 +24,11 @@ from monai_dd.metrics import (
     compute_insertion_auc,
     compute_localization,
     compute_perturbation_curve,
+    compute_pixel_average_precision,
     compute_rank_correlation,
     perturb_logits,
 )
+from monai_dd.metrics.utils.maps import ENLARGE
 from monai_dd.utils.weights import compute_checksum
 
 __all__ = ["LocalizationMeasure", "Measure", "PerturbationMeasure", "RandomizationMeasure", "ExplainedBatch"]
@@ -73,6 +75,8 @@ class Measure(Protocol):
 class LocalizationMeasure:
     """Maps against masks, see :func:`~monai_dd.metrics.compute_localization`; nothing for data without masks.
 
+    Maps are enlarged to the mask by nearest neighbor, and for ``pixel_ap_bilinear`` by bilinear interpolation.
+
     Args:
         quantiles: of the intersections over union.
         seed: of the order among equal values.
@@ -84,7 +88,7 @@ class LocalizationMeasure:
         >>> label = torch.tensor([1])
         >>> batch = ExplainedBatch(image=mask, label=label, explained=label, mask=mask)
         >>> sorted(LocalizationMeasure(quantiles=(0.75,))(batch, mask, "gradcam/fine"))
-        ['iou_0.75', 'mass', 'pixel_ap', 'pointing', 'rank']
+        ['iou_0.75', 'mass', 'pixel_ap', 'pixel_ap_bilinear', 'pointing', 'rank']
     """
 
     def __init__(self, quantiles: Sequence[float] = (0.975, 0.95, 0.9), seed: int = 0) -> None:
@@ -92,12 +96,18 @@ class LocalizationMeasure:
         self.seed = seed
 
     def settings(self) -> dict[str, Any]:
-        """Return the quantiles and the seed."""
-        return {"quantiles": list(self.quantiles), "localization_seed": self.seed}
+        """Return the quantiles, the seed, and how maps are enlarged."""
+        return {"quantiles": list(self.quantiles), "localization_seed": self.seed, "enlarge": list(ENLARGE)}
 
     def __call__(self, batch: ExplainedBatch, relevance: torch.Tensor, key: str) -> dict[str, torch.Tensor]:
-        """Return pixel average precision, intersections over union, pointing, mass and rank accuracy."""
-        return {} if batch.mask is None else compute_localization(relevance, batch.mask, self.quantiles, self.seed)
+        """Return pixel average precisions, intersections over union, pointing, mass and rank accuracy."""
+        if batch.mask is None:
+            return {}
+        scores = compute_localization(relevance, batch.mask, self.quantiles, self.seed)
+        if relevance.shape == batch.mask.shape:  # nothing is enlarged
+            return {**scores, "pixel_ap_bilinear": scores["pixel_ap"]}
+        smooth = compute_pixel_average_precision(relevance, batch.mask, self.seed, enlarge="bilinear")
+        return {**scores, "pixel_ap_bilinear": smooth}
 
 
 class PerturbationMeasure:

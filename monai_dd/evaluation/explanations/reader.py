@@ -24,7 +24,13 @@ from typing import NamedTuple
 import numpy as np
 
 from monai_dd.evaluation.files import find_files, read_csv
-from monai_dd.evaluation.schema import EXPLANATION_COLUMNS, EXPLANATION_FILE, LEVEL, NETWORK
+from monai_dd.evaluation.schema import (
+    EXPLANATION_COLUMNS,
+    EXPLANATION_FILE,
+    EXPLANATION_GROUP,
+    LEVEL,
+    NETWORK,
+)
 
 __all__ = ["Key", "Run", "read_explanations"]
 
@@ -56,10 +62,12 @@ class Run:
     Attributes:
         variant: such as ``exact``.
         seed: of the training.
+        groups: whose image each is, such as a patient; without images of which the files do not say it.
     """
 
     variant: str
     seed: int
+    groups: dict[str, str] = field(default_factory=dict)
     _numbers: dict[str, int] = field(default_factory=dict)
     _values: dict[Key, _Values] = field(default_factory=dict)
     _network: set[tuple[Key, int, float]] = field(default_factory=set)
@@ -76,8 +84,19 @@ class Run:
         """Keys in the order in which they were met."""
         return iter(self._values)
 
-    def add(self, key: Key, image: str, value: float) -> None:
-        """Append the value of an image; rows of the network that several files of a run have are taken once."""
+    @property
+    def images(self) -> list[str]:
+        """Names of the images at their numbers; the network's own values have the image of an empty name."""
+        return list(self._numbers)
+
+    def add(self, key: Key, image: str, value: float, group: str = "") -> None:
+        """Append the value of an image; rows of the network that several files of a run have are taken once.
+
+        Raises:
+            ValueError: for an image of two groups.
+        """
+        if group and self.groups.setdefault(image, group) != group:
+            raise ValueError(f"explanations: expected one group for an image of {self}, got two")
         number = self._numbers.setdefault(image, len(self._numbers))
         if key.explainer == NETWORK:
             if (key, number, value) in self._network:
@@ -90,6 +109,10 @@ class Run:
     def values(self, key: Key) -> np.ndarray:
         """Values in the order in which they were read."""
         return np.array(self._values[key].values)
+
+    def numbers(self, key: Key) -> np.ndarray:
+        """Numbers of the images that the values of :meth:`values` are of."""
+        return np.array(self._values[key].images)
 
     def by_image(self, key: Key) -> np.ndarray:
         """Values at the number of their image, NaN for images without: the same place is the same image."""
@@ -113,8 +136,8 @@ def read_explanations(paths: Iterable[str | Path]) -> list[Run]:
 
     Raises:
         ValueError: one line for paths that are not there, columns that are missing, lines that are cut off, values
-            that are not numbers, levels that are unknown, files of two splits of the data list in a run, and two
-            values of the same image, explainer, level and metric in a run.
+            that are not numbers, levels that are unknown, files of two splits of the data list in a run, an image of
+            two groups, and two values of the same image, explainer, level and metric in a run.
 
     Example:
         >>> from tempfile import mkdtemp
@@ -129,7 +152,9 @@ def read_explanations(paths: Iterable[str | Path]) -> list[Run]:
     splits: dict[tuple[str, str], str] = {}
     for file in find_files(paths, EXPLANATION_FILE):
         split = _read_split(file)
-        for key in {_add(line, runs, where) for where, line in read_csv(file, EXPLANATION_COLUMNS)}:
+        for key in {
+            _add(line, runs, where) for where, line in read_csv(file, EXPLANATION_COLUMNS, [EXPLANATION_GROUP])
+        }:
             if split and splits.setdefault(key, split) != split:
                 raise ValueError(
                     f"runs: expected explanations of one split of the data list for {runs[key]}, got "
@@ -153,7 +178,7 @@ def _read_split(path: Path) -> str:
 
 def _add(line: Sequence[str], runs: dict[tuple[str, str], Run], where: str) -> tuple[str, str]:
     """Add the value of a line to its run; returns which."""
-    image, explainer, level, metric, text, variant, seed = line
+    image, explainer, level, metric, text, variant, seed, group = line
     try:
         value = float(text)
     except ValueError:
@@ -171,5 +196,5 @@ def _add(line: Sequence[str], runs: dict[tuple[str, str], Run], where: str) -> t
             raise ValueError(f"{where}: expected an explainer and a metric, got {explainer!r}, {metric!r}")
         if explainer != NETWORK and not LEVEL.fullmatch(level):
             raise ValueError(f"{where}: level: expected fine, coarse, level1 and so on, or image, got {level!r}")
-    run.add(key, image, value)
+    run.add(key, image, value, group)
     return variant, seed

@@ -53,13 +53,17 @@ class ExplanationSaver:
         maps: writes maps of some cases, see :class:`~monai_dd.evaluation.CaseMaps`.
         multi_label: whether an image has any number of labels, of which the item names one: no predicted class is
             written, and so no accuracy computed.
-        image_key, label_key, case_key: of items of the batch; the case is a string that tells an image from the others.
-        pred_key, mask_key: of items of the output; the mask where there are masks; those of several classes unite.
+        image_key, label_key, case_key, group_key: of items of the batch; the case is a string that tells an image from
+            the others, the group, where there is one, says whose image it is.
+        pred_key, mask_key: of items of the output: probabilities of the classes; the mask where there are masks; those
+            of several classes unite.
+        predictions: further probabilities of the same images by name, see
+            :class:`~monai_dd.handlers.outputs.MaskedOutPrediction`.
 
     Raises:
         ValueError: for another ``explain_class``; when the folder has results of other weights or settings; for items
-            without a case, masks of another size, a class that the network does not have; and in the end, when no image
-            of data with masks has one.
+            without a case, masks of another size, a class that the network does not have, other ``predictions`` than
+            one for each image; and in the end, when no image of data with masks has one.
 
     Example:
         >>> import tempfile
@@ -68,13 +72,13 @@ class ExplanationSaver:
         >>> from monai_dd.evaluation import LocalizationMeasure
         >>> region = torch.eye(4)[None]
         >>> loader = DataLoader(Dataset([{"image": region, "label": 1, "case": "1.png", "region": region}]))
-        >>> network = torch.nn.Sequential(torch.nn.Flatten(), torch.nn.Linear(16, 2))
+        >>> network = torch.nn.Sequential(torch.nn.Flatten(), torch.nn.Linear(16, 2), torch.nn.Softmax(1))
         >>> explainers = {"identity": lambda image, class_idx: image}
         >>> with tempfile.TemporaryDirectory() as folder:
         ...     saver = ExplanationSaver(folder, network, lambda: explainers, [LocalizationMeasure()], "baseline")
         ...     SupervisedEvaluator(torch.device("cpu"), loader, network, val_handlers=[saver]).run()
         ...     [line for line in saver.results.path.read_text().splitlines() if "pointing" in line]
-        ['1.png,identity,image,pointing,1,baseline,0']
+        ['1.png,identity,image,pointing,1,baseline,0,']
     """
 
     def __init__(
@@ -94,6 +98,8 @@ class ExplanationSaver:
         case_key: str = "case",
         pred_key: str = "pred",
         mask_key: str = "region",
+        group_key: str = "group",
+        predictions: Mapping[str, Callable] | None = None,
     ) -> None:
         self.output_dir = Path(output_dir)
         self.network = network
@@ -108,7 +114,8 @@ class ExplanationSaver:
         self.maps = maps
         self.multi_label = multi_label
         self.image_key, self.label_key, self.case_key = image_key, label_key, case_key
-        self.pred_key, self.mask_key = pred_key, mask_key
+        self.pred_key, self.mask_key, self.group_key = pred_key, mask_key, group_key
+        self.predictions = dict(predictions or {})
 
     def attach(self, engine: Engine) -> None:
         """Explain after every iteration of ``engine``, one of MONAI's with ``decollate=True``."""
@@ -134,13 +141,17 @@ class ExplanationSaver:
             if any(item.get(key) is None for item in items):
                 raise ValueError(f"ExplanationSaver: expected {key!r} in every item of batch or output")
         cases = [str(item[self.case_key]) for item in items]
-        batch, predicted = self._read(items, engine.state.device)
+        groups = [str(item.get(self.group_key, "")) for item in items]
+        batch, scores = self._read(items, engine.state.device)
+        predicted = scores.argmax(1)
         if idist.get_rank() == 0 and ("", NETWORK, "") not in self.results.done:
             self.results.write("", NETWORK, "", {"parameters": sum(p.numel() for p in self.network.parameters())})
-        for case, label, prediction in zip(cases, batch.label.tolist(), predicted.tolist(), strict=True):
-            if (case, NETWORK, "") not in self.results.done:
-                more = {} if self.multi_label else {"predicted": prediction}
-                self.results.write(case, NETWORK, "", {"label": label, **more})
+        if any((case, NETWORK, "") not in self.results.done for case in cases):
+            for case, group, values in zip(
+                cases, groups, self._describe(batch, scores, engine.state.output), strict=True
+            ):
+                if (case, NETWORK, "") not in self.results.done:
+                    self.results.write(case, NETWORK, "", values, group)
         shown = self._choose(batch)
         found: dict[int, dict[str, torch.Tensor]] = {place: {} for place in shown}
         bar = tqdm(self.explainers.items(), desc="explain", leave=False, disable=idist.get_rank() > 0)
@@ -157,7 +168,7 @@ class ExplanationSaver:
             values = {k: v.tolist() for measure in self.measures for k, v in measure(part, relevance, key).items()}
             for row, i in enumerate(places):
                 if i in todo:
-                    self.results.write(cases[i], name, level, {k: v[row] for k, v in values.items()})
+                    self.results.write(cases[i], name, level, {k: v[row] for k, v in values.items()}, groups[i])
                 if i in shown:
                     found[i][key] = relevance[row]
         for i, number in shown.items():
@@ -166,14 +177,29 @@ class ExplanationSaver:
             mask = None if batch.mask is None else batch.mask[i]
             self.maps.save(number, items[i][self.image_key], found[i], mask, info)  # type: ignore[union-attr]
 
+    def _describe(self, batch: ExplainedBatch, scores: torch.Tensor, output: Sequence[dict]) -> list[dict[str, float]]:
+        """What is written of each image itself."""
+        columns: dict[str, Sequence[float]] = {"label": batch.label.tolist()}
+        if not self.multi_label:
+            columns["predicted"] = scores.argmax(1).tolist()
+            columns |= _name_classes("", scores[:, 1:] if scores.shape[1] == 2 else scores)
+            for name, predict in self.predictions.items():
+                found = torch.stack(list(predict(output)[0]))
+                if found.dim() != 2 or len(found) != len(scores):
+                    expected = f"(K,) for each of {len(scores)} images"
+                    raise ValueError(f"predictions: expected {expected}, got {tuple(found.shape)} of {name!r}")
+                columns |= _name_classes(f"{name}_", found)
+        if batch.mask is not None:
+            columns["area"] = (batch.mask > 0).flatten(1).float().mean(1).tolist()
+        return [dict(zip(columns, values, strict=True)) for values in zip(*columns.values(), strict=True)]
+
     def _read(self, items: Sequence[dict], device: torch.device) -> tuple[ExplainedBatch, torch.Tensor]:
-        """The batch, and the class that the network predicts for each image."""
+        """The batch, and the probabilities of the classes ``(B, K)``."""
 
         def stack(key: str) -> torch.Tensor:
             return torch.stack([torch.as_tensor(item[key]).as_subclass(torch.Tensor) for item in items]).to(device)
 
         image, scores, mask = stack(self.image_key), stack(self.pred_key), None
-        predicted = scores.argmax(1)
         label = stack(self.label_key).long()
         if label.numel() != len(items) or not 0 <= int(label.min()) <= int(label.max()) < scores.shape[1]:
             raise ValueError(
@@ -182,9 +208,9 @@ class ExplanationSaver:
             )
         label = label.flatten()
         if isinstance(self.explain_class, str):
-            explained = {"predicted": predicted, "label": label}[self.explain_class]
+            explained = {"predicted": scores.argmax(1), "label": label}[self.explain_class]
         elif 0 <= self.explain_class < scores.shape[1]:
-            explained = torch.full_like(predicted, self.explain_class)
+            explained = torch.full_like(label, self.explain_class)
         else:
             raise ValueError(f"explain_class: expected 0 to {scores.shape[1] - 1}, got {self.explain_class}")
         if all(self.mask_key in item for item in items):
@@ -194,7 +220,7 @@ class ExplanationSaver:
                     f"{self.mask_key}: expected masks of the image's size, {tuple(image.shape[2:])}, "
                     f"got {tuple(mask.shape[2:])}"
                 )
-        return ExplainedBatch(image, label, explained, mask), predicted
+        return ExplainedBatch(image, label, explained, mask), scores
 
     def _choose(self, batch: ExplainedBatch) -> dict[int, int]:
         candidates = list(range(len(batch.image)))
@@ -209,3 +235,9 @@ class ExplanationSaver:
         masks, positives = (int(idist.all_reduce(count)) for count in (self.masks, self.positives))
         if masks and not positives:
             raise ValueError(f"{self.mask_key}: expected images with a positive mask, got none among {masks}")
+
+
+def _name_classes(prefix: str, scores: torch.Tensor) -> dict[str, list[float]]:
+    """Columns of ``(B, K)``; a single one is that of class 1."""
+    first = int(scores.shape[1] == 1)
+    return {f"{prefix}probability_{k}": column.tolist() for k, column in enumerate(scores.unbind(1), start=first)}

@@ -17,8 +17,7 @@ from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
-import numpy as np
-
+from monai_dd.evaluation.explanations.estimates import area_metric, find_keys, read_estimate
 from monai_dd.evaluation.explanations.reader import Key, Run
 from monai_dd.evaluation.names import in_paper_protocol, row_name, row_order
 from monai_dd.evaluation.published import published_method
@@ -26,6 +25,9 @@ from monai_dd.evaluation.schema import IMAGE_LEVEL, NETWORK
 from monai_dd.utils.checks import check_option
 
 __all__ = ["Measured", "Row", "explanation_rows", "select_rows", "summarize_explanations"]
+
+
+ByArea = tuple[str, Sequence[float]]
 
 
 class Measured(NamedTuple):
@@ -59,24 +61,33 @@ class Row:
         """The paper's name, or an empty one."""
         return published_method(self.variant, self.explainer)
 
-    def get(self, level: str, metric: str) -> dict[int, Measured]:
-        """Values at a level; an explainer that has maps of one resolution only has them at every level."""
+    def find(self, level: str, metric: str) -> tuple[str, str]:
+        """Level and metric in ``measured``; maps of one resolution only are those of every level."""
         if (level, metric) not in self.measured and self.levels(metric) == {IMAGE_LEVEL}:
             level = IMAGE_LEVEL
-        return self.measured.get((level, metric), {})
+        return level, metric
+
+    def get(self, level: str, metric: str) -> dict[int, Measured]:
+        """Values at a level; an explainer that has maps of one resolution only has them at every level."""
+        return self.measured.get(self.find(level, metric), {})
 
     def levels(self, metric: str) -> set[str]:
         """Levels at which ``metric`` was measured."""
         return {level for level, name in self.measured if name == metric}
 
 
-def summarize_explanations(run: Run) -> dict[Key, Measured]:
+def summarize_explanations(run: Run, by_area: ByArea | None = None) -> dict[Key, Measured]:
     """Each metric of a run as one number.
 
     Map metrics are means over images; ``perturbation_*`` are means over the classes of the means of their images: the
     balanced accuracy of what is left, and, as the area by the trapezoid rule is linear, the area under it. The network
-    gets ``accuracy`` and ``balanced_accuracy`` of its ``label`` and ``predicted``. NaN is left out; a mean of nothing
-    is NaN.
+    gets ``accuracy`` and ``balanced_accuracy`` of its ``label`` and ``predicted``, and ``auc`` of its probabilities.
+    NaN is left out; a mean of nothing is NaN.
+
+    Args:
+        run: of :func:`~monai_dd.evaluation.read_explanations`.
+        by_area: a metric of maps, and shares of the image between which it is summed up as well: over images whose mask
+            is smaller than the first, and so on; see :func:`area_metric` for the names.
 
     Raises:
         ValueError: for perturbation without the labels of its images.
@@ -89,55 +100,25 @@ def summarize_explanations(run: Run) -> dict[Key, Measured]:
         >>> summarize_explanations(run)[key]
         Measured(value=0.6, images=2)
     """
-    label, predicted = (Key(NETWORK, "", metric) for metric in ("label", "predicted"))
-    summary = {key: _mean_over_images(run, key) for key in run if key not in (label, predicted)}
-    if label in run and predicted in run:
-        truth, found = run.by_image(label), run.by_image(predicted)
-        known = ~np.isnan(truth) & ~np.isnan(found)
-        right = (truth == found)[known].astype(float)
-        count = int(known.sum())
-        summary[Key(NETWORK, "", "accuracy")] = Measured(_mean(right), count)
-        summary[Key(NETWORK, "", "balanced_accuracy")] = Measured(_mean_of_classes(right, truth[known]), count)
-    return summary
+    keys = find_keys(run)
+    if by_area is not None:
+        metric, edges = by_area
+        bounds = list(zip([0.0, *edges], [*edges, math.inf]))
+        keys += [
+            key._replace(metric=area_metric(metric, *pair)) for key in keys if key.metric == metric for pair in bounds
+        ]
+    estimates = {key: read_estimate(run, key) for key in keys}
+    return {key: Measured(estimate.value, len(estimate.images)) for key, estimate in estimates.items()}
 
 
-def _mean_over_images(run: Run, key: Key) -> Measured:
-    if key.metric.startswith("perturbation_"):
-        values = run.by_image(key)
-        known = ~np.isnan(values)
-        classes = _labels(run)[known]
-        if np.isnan(classes).any():
-            raise ValueError(
-                f"explanations: expected the label of each image (explainer {NETWORK!r}) for {key} of {run}, "
-                "got some without"
-            )
-        return Measured(_mean_of_classes(values[known], classes), int(known.sum()))
-    values = run.values(key)
-    values = values[~np.isnan(values)]
-    return Measured(_mean(values), len(values))
-
-
-def _mean(values: Sequence[float] | np.ndarray) -> float:
-    return float(np.mean(values)) if len(values) else float("nan")
-
-
-def _mean_of_classes(values: np.ndarray, classes: np.ndarray) -> float:
-    return _mean([values[classes == label].mean() for label in np.unique(classes)])
-
-
-def _labels(run: Run) -> np.ndarray:
-    key = Key(NETWORK, "", "label")
-    if key not in run:
-        raise ValueError(
-            f"explanations: expected labels (explainer {NETWORK!r}, metric 'label') for perturbation of {run}, got none"
-        )
-    return run.by_image(key)
-
-
-def explanation_rows(runs: Iterable[Run]) -> list[Row]:
+def explanation_rows(runs: Iterable[Run], by_area: ByArea | None = None) -> list[Row]:
     """One row for each explainer of each variant: controls, explanations of the baseline, then networks with their own.
 
     A run in which no image has a value of a metric is no run of that metric.
+
+    Args:
+        runs: of :func:`~monai_dd.evaluation.read_explanations`.
+        by_area: see :func:`summarize_explanations`.
 
     Raises:
         ValueError: see :func:`summarize_explanations`.
@@ -150,7 +131,7 @@ def explanation_rows(runs: Iterable[Run]) -> list[Row]:
     """
     rows: dict[tuple[str, str], Row] = {}
     for run in runs:
-        for key, measured in summarize_explanations(run).items():
+        for key, measured in summarize_explanations(run, by_area).items():
             row = rows.setdefault((run.variant, key.explainer), Row(run.variant, key.explainer))
             if not math.isnan(measured.value):
                 row.measured.setdefault((key.level, key.metric), {})[run.seed] = measured

@@ -21,11 +21,18 @@ from typing import Any
 import ignite.distributed as idist
 
 from monai_dd.evaluation.files import write_csv
-from monai_dd.evaluation.schema import EXPLANATION_COLUMNS, EXPLANATION_FILE, EXPLANATION_PART, EXPLANATION_SETTINGS
+from monai_dd.evaluation.schema import (
+    EXPLANATION_COLUMNS,
+    EXPLANATION_FILE,
+    EXPLANATION_GROUP,
+    EXPLANATION_PART,
+    EXPLANATION_SETTINGS,
+)
 
 __all__ = ["ExplanationWriter"]
 
-Group = tuple[str, ...]  # image, explainer, level
+Map = tuple[str, ...]  # image, explainer, level
+_HEADER = (*EXPLANATION_COLUMNS, EXPLANATION_GROUP)
 
 
 class ExplanationWriter:
@@ -46,10 +53,10 @@ class ExplanationWriter:
     Example:
         >>> from tempfile import mkdtemp
         >>> writer = ExplanationWriter(mkdtemp(), {"variant": "baseline", "seed": 0})
-        >>> writer.write("images/1.png", "gradcam", "fine", {"pixel_ap": 0.5})
+        >>> writer.write("images/1.png", "gradcam", "fine", {"pixel_ap": 0.5}, group="patient 7")
         >>> print(writer.merge().read_text(), end="")
-        image,explainer,level,metric,value,variant,seed
-        images/1.png,gradcam,fine,pixel_ap,0.5,baseline,0
+        image,explainer,level,metric,value,variant,seed,group
+        images/1.png,gradcam,fine,pixel_ap,0.5,baseline,0,patient 7
     """
 
     def __init__(self, output_dir: str | Path, settings: Mapping[str, Any]) -> None:
@@ -78,13 +85,13 @@ class ExplanationWriter:
                     f"{self.folder.name!r}, got those of {found.get(key)}"
                 )
 
-    def write(self, image: str, explainer: str, level: str, values: Mapping[str, float]) -> None:
-        """Append the rows of one map, or of one image's own values."""
+    def write(self, image: str, explainer: str, level: str, values: Mapping[str, float], group: str = "") -> None:
+        """Append the rows of one map, or of one image's own values; ``group`` is whose image it is, if known."""
         new = not self.part.is_file()
-        rest = [self.settings.get("variant", ""), self.settings.get("seed", "")]
+        rest = [self.settings.get("variant", ""), self.settings.get("seed", ""), group]
         with open(self.part, "a", newline="", encoding="utf-8") as file:
             rows = [[image, explainer, level, metric, f"{value:.9g}", *rest] for metric, value in values.items()]
-            csv.writer(file).writerows([EXPLANATION_COLUMNS, *rows] if new else rows)
+            csv.writer(file).writerows([_HEADER, *rows] if new else rows)
         self.done.add((image, explainer, level))
 
     def merge(self) -> Path:
@@ -106,20 +113,20 @@ class ExplanationWriter:
                     found.popitem()
             groups.update({group: rows for group, rows in found.items() if group not in groups})
         if parts:
-            write_csv(self.path, EXPLANATION_COLUMNS, (row for rows in groups.values() for row in rows))
+            write_csv(self.path, _HEADER, (row for rows in groups.values() for row in rows))
         for part in parts:
             part.unlink()
 
 
-def _read(path: Path) -> dict[Group, list[list[str]]]:
+def _read(path: Path) -> dict[Map, list[list[str]]]:
     """Rows of a file, grouped, in their order."""
-    groups: dict[Group, list[list[str]]] = {}
+    groups: dict[Map, list[list[str]]] = {}
     if path.is_file():
         with open(path, newline="", encoding="utf-8") as file:
             rows = csv.reader(file)  # the last one may be cut
-            header: Sequence[str] = next(rows, EXPLANATION_COLUMNS)
-            if tuple(header) != EXPLANATION_COLUMNS:
-                expected = ", ".join(EXPLANATION_COLUMNS)
+            header: Sequence[str] = next(rows, _HEADER)
+            if tuple(header) != _HEADER:
+                expected = ", ".join(_HEADER)
                 raise ValueError(f"{path.name}: expected the columns {expected}, got {', '.join(header)}")
             for row in rows:
                 groups.setdefault(tuple(row[:3]), []).append(row)

@@ -19,6 +19,7 @@ from collections.abc import Callable, Mapping, Sequence
 
 import numpy as np
 
+from monai_dd.evaluation.explanations.bootstrap import Interval
 from monai_dd.evaluation.explanations.summary import Measured
 from monai_dd.evaluation.published import Published
 from monai_dd.evaluation.tables.explanations import Cell, Column, Table
@@ -29,6 +30,7 @@ __all__ = ["FORMATS", "escape_latex", "to_csv", "to_latex", "to_markdown"]
 CSV_COLUMNS = (
     *("table", "row", "paper_method", "level", "metric", "unit", "mean", "sd", "runs", "images"),
     *("paper_dataset", "paper_mean", "paper_sd"),
+    *("low", "high", "difference", "difference_low", "difference_high"),
 )
 _LATEX = {
     "\\": r"\textbackslash{}",
@@ -43,6 +45,10 @@ _LATEX |= {"τ": r"$\tau$", "→": r"$\to$", "<": r"\textless{}", ">": r"\textgr
 def _text(cell: Cell, column: Column) -> str:
     if isinstance(cell, Published):
         return str(cell)
+    if isinstance(cell, Interval):
+        value, low, high = (column.scale * number for number in cell)
+        bounds = f"{low:.1f} to {high:.1f}"
+        return f"{value:+.1f} ({bounds})" if column.part == "difference" else bounds
     return "" if cell is None else mean_and_sd([m.value for m in cell.values()], column.scale)
 
 
@@ -140,14 +146,14 @@ def to_latex(tables: Sequence[Table]) -> str:
 
 
 def to_csv(tables: Sequence[Table]) -> str:
-    """One line for each of our numbers, followed by the printed one; means in full precision.
+    """One line for each of our numbers, followed by the printed one and its intervals; means in full precision.
 
     Example:
         >>> from monai_dd.evaluation import explanation_table
         >>> from monai_dd.evaluation.explanations.summary import Row
         >>> row = Row("baseline", "gradcam", {("fine", "pixel_ap"): {0: Measured(0.5, images=8)}})
         >>> print(to_csv([explanation_table("2", [row], paper=False)]).splitlines()[1])
-        2,baseline: gradcam,GradCAM,fine,pixel_ap,percent,50,,1,8,,,
+        2,baseline: gradcam,GradCAM,fine,pixel_ap,percent,50,,1,8,,,,,,,,
     """
     stream = io.StringIO()
     writer = csv.writer(stream, lineterminator="\n")
@@ -169,8 +175,14 @@ def to_csv(tables: Sequence[Table]) -> str:
                 unit = "million" if column.metric == "parameters" else "percent"
                 sd = f"{values.std(ddof=1):.6g}" if len(values) > 1 else ""
                 ours = [f"{values.mean():.6g}", sd, len(values), _span(_images(column, cell))]
+                own = {
+                    other.part: [f"{column.scale * bound:.6g}" for bound in found]
+                    for other, found in pairs
+                    if isinstance(found, Interval) and (other.metric, other.level) == (column.metric, column.level)
+                }
+                bounds = [*own.get("interval", [""] * 3)[1:], *own.get("difference", [""] * 3)]
                 for paper in printed or [("", "", "")]:
-                    writer.writerow([*start, unit, *ours, *paper])
+                    writer.writerow([*start, unit, *ours, *paper, *bounds])
     return stream.getvalue()
 
 

@@ -32,6 +32,8 @@ COLUMNS: Mapping[str, str] = {
     "pixel mAP, level 1": "pixel_ap_level1",
     "pixel mAP, level 2": "pixel_ap_level2",
     "pixel mAP, coarse": "pixel_ap_coarse",
+    "pixel mAP, bilinear, fine": "pixel_ap_bilinear_fine",
+    "pixel mAP, bilinear, coarse": "pixel_ap_bilinear_coarse",
     "pointing, fine": "pointing_fine",
     "pointing, level 1": "pointing_level1",
     "pointing, level 2": "pointing_level2",

@@ -15,9 +15,11 @@ from __future__ import annotations
 import torch
 
 from monai_dd.metrics.utils.descending import argsort_descending
-from monai_dd.utils.checks import check_finite
+from monai_dd.utils.checks import check_finite, check_option
 
-__all__ = ["check_maps", "list_cells", "order_mask", "pair_with_mask", "rank_cells"]
+__all__ = ["ENLARGE", "check_maps", "list_cells", "order_mask", "pair_with_mask", "rank_cells"]
+
+ENLARGE = ("nearest", "bilinear")  # how the cells of a map become pixels
 
 
 def check_maps(relevance: torch.Tensor, mask: torch.Tensor) -> None:
@@ -36,40 +38,56 @@ def check_maps(relevance: torch.Tensor, mask: torch.Tensor) -> None:
     check_finite("relevance", relevance)
 
 
-def list_cells(relevance: torch.Tensor, size: torch.Size) -> torch.Tensor:
-    """Bring maps to another grid by nearest neighbor and list their cells.
+def list_cells(relevance: torch.Tensor, size: torch.Size, enlarge: str = "nearest") -> torch.Tensor:
+    """Bring maps to another grid and list their cells.
 
     Args:
         relevance: maps ``(B, 1, *S)`` of any type.
         size: the grid to bring them to, as many axes as ``S``.
+        enlarge: ``"nearest"``: a pixel has the value of the cell that its middle lies in; ``"bilinear"``: linear
+            between the middles of the cells along every axis, trilinear in 3D, and constant outside of them: PyTorch's
+            ``interpolate`` with ``align_corners=False``, in float64, so that pixels that lie alike around a cell have
+            equal values rather than an order by rounding.
 
     Returns:
         values ``(B, N)``, floating.
+
+    Raises:
+        ValueError: for another ``enlarge``.
     """
+    check_option("enlarge", enlarge, ENLARGE)
     relevance = relevance.as_subclass(torch.Tensor)  # without MONAI's metadata
     if not relevance.is_floating_point():
         relevance = relevance.float()
     if relevance.shape[2:] != size:
-        relevance = torch.nn.functional.interpolate(relevance, size=size, mode="nearest-exact")
+        if enlarge == "nearest":
+            relevance = torch.nn.functional.interpolate(relevance, size=size, mode="nearest-exact")
+        else:
+            mode = ("linear", "bilinear", "trilinear")[len(size) - 1]
+            smooth = torch.nn.functional.interpolate(relevance.double(), size=size, mode=mode)
+            relevance = smooth.to(relevance.dtype)
     return relevance.flatten(1)
 
 
-def pair_with_mask(relevance: torch.Tensor, mask: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
-    """Bring maps to the grid of their masks by nearest neighbor and list the cells of both.
+def pair_with_mask(
+    relevance: torch.Tensor, mask: torch.Tensor, enlarge: str = "nearest"
+) -> tuple[torch.Tensor, torch.Tensor]:
+    """Bring maps to the grid of their masks and list the cells of both.
 
     Args:
         relevance: maps ``(B, 1, *S)`` of any type.
         mask: masks ``(B, 1, *M)`` of any type, positive inside; brought to the device of the maps.
+        enlarge: see :func:`list_cells`.
 
     Returns:
         values ``(B, N)``, floating, and whether each of the ``N`` cells is inside ``(B, N)``, boolean.
 
     Raises:
-        ValueError: see :func:`check_maps`.
+        ValueError: see :func:`check_maps` and :func:`list_cells`.
     """
     check_maps(relevance, mask)
     mask = mask.as_subclass(torch.Tensor)
-    return list_cells(relevance, mask.shape[2:]), (mask.to(relevance.device) > 0).flatten(1)
+    return list_cells(relevance, mask.shape[2:], enlarge), (mask.to(relevance.device) > 0).flatten(1)
 
 
 def rank_cells(values: torch.Tensor, seed: int = 0) -> torch.Tensor:
@@ -94,20 +112,21 @@ def _shuffle(values: torch.Tensor, seed: int) -> torch.Tensor:
     return torch.randperm(values.shape[1], generator=torch.Generator().manual_seed(seed)).to(values.device)
 
 
-def order_mask(relevance: torch.Tensor, mask: torch.Tensor, seed: int = 0) -> torch.Tensor:
+def order_mask(relevance: torch.Tensor, mask: torch.Tensor, seed: int = 0, enlarge: str = "nearest") -> torch.Tensor:
     """Say of each cell whether it is inside, from the highest value of the map to the lowest.
 
     Args:
-        relevance: maps ``(B, 1, *S)``, resized to the mask by nearest neighbor.
+        relevance: maps ``(B, 1, *S)``, resized to the mask.
         mask: masks ``(B, 1, *M)``, positive inside.
         seed: of the order among equal values.
+        enlarge: see :func:`list_cells`.
 
     Returns:
         tensor of shape ``(B, N)``, boolean.
 
     Raises:
-        ValueError: see :func:`check_maps`.
+        ValueError: see :func:`check_maps` and :func:`list_cells`.
     """
-    values, inside = pair_with_mask(relevance, mask)
+    values, inside = pair_with_mask(relevance, mask, enlarge)
     shuffled = _shuffle(values, seed).expand_as(values)
     return inside.gather(1, shuffled).gather(1, argsort_descending(values.gather(1, shuffled)))

@@ -35,7 +35,8 @@ class TestLoad(InFolder):
         self.write({"image": "series", "mask": "m.nii.gz", "label": 1}, {"image": "a_t1.nii"})
         got = load_datalist(self.file, "training", self.root)
         series = {"image": f"{self.root}/series", "mask": f"{self.root}/m.nii.gz", "label": 1, "case": "series"}
-        self.assertEqual(got, [series, {"image": f"{self.root}/a_t1.nii", "case": "a_t1.nii"}])
+        scan = {"image": f"{self.root}/a_t1.nii", "case": "a_t1.nii"}
+        self.assertEqual(got, [{**item, "group": item["case"]} for item in (series, scan)])
         self.assertEqual(load_datalist(self.file, "validation", self.root), [])
 
     def test_several_files_and_volumes_of_one(self):
@@ -53,9 +54,15 @@ class TestLoad(InFolder):
     def test_other_number_signs_are_part_of_the_path(self):
         (self.root / "study#1").mkdir()
         self.write({"image": "study#1"})
-        self.assertEqual(
-            load_datalist(self.file, "training", self.root), [{"image": f"{self.root}/study#1", "case": "study#1"}]
-        )
+        expected = {"image": f"{self.root}/study#1", "case": "study#1", "group": "study#1"}
+        self.assertEqual(load_datalist(self.file, "training", self.root), [expected])
+
+    def test_every_item_says_whose_it_is(self):
+        volume = {"image": ["m.nii.gz#1", "m.nii.gz#0"], "slice": 3}
+        picture = {"image": "a_t1.nii", "patient": 12}
+        self.write(volume, {"image": "m.nii.gz#0"}, picture, {**picture, "group": "block 3"})
+        got = [item["group"] for item in load_datalist(self.file, "training", self.root)]
+        self.assertEqual(got, ["m.nii.gz", "m.nii.gz", "12", "block 3"])
 
     def test_classes_are_those_of_the_file(self):
         self.file.write_text(json.dumps({"class_names": ["Mass", "Nodule"], "training": []}))
@@ -116,7 +123,7 @@ class TestLoadFindings(InFolder):
             {**image, "boxes": [self.NODULE], "finding": 2, "case": "0.png:Nodule"},
             {**last, "boxes": [self.NODULE], "finding": 2, "case": "2.png:Nodule"},
         ]
-        self.assertEqual(self.load(), expected)
+        self.assertEqual(self.load(), [{**item, "group": item["patient"]} for item in expected])
 
     def test_a_section_without_boxes(self):
         self.write([], [])

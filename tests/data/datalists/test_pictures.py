@@ -16,7 +16,7 @@ import numpy as np
 from parameterized import parameterized
 from PIL import Image
 
-from monai_dd.data.datalists import convert_to_gray, find_pictures
+from monai_dd.data.datalists import convert_to_gray, convert_to_rgb, find_pictures
 from tests.data.datalists.brats.small import InFolder
 
 
@@ -55,3 +55,26 @@ class TestConvertToGray(InFolder):
         with Image.open(self.root / "cut.png") as picture:
             with self.assertRaisesRegex(ValueError, "^cut.png: expected a picture, the file is truncated or none$"):
                 convert_to_gray(picture)
+
+
+class TestConvertToRGB(InFolder):
+    def test_the_channels_are_those_of_the_file(self):
+        values = np.random.default_rng(0).integers(0, 255, (3, 4, 3), dtype=np.uint8)
+        Image.fromarray(values).save(self.root / "a.png")
+        with Image.open(self.root / "a.png") as picture:
+            np.testing.assert_array_equal(np.asarray(convert_to_rgb(picture)), values)
+
+    @parameterized.expand(["L", "RGBA", "P", "1"])
+    def test_other_channels(self, mode):
+        Image.new(mode, (4, 4)).save(self.root / "a.png")
+        with Image.open(self.root / "a.png") as picture:
+            with self.assertRaisesRegex(ValueError, f"^a.png: expected a picture of red, green and blue .*'{mode}'$"):
+                convert_to_rgb(picture)
+
+    def test_a_file_that_is_cut_off(self):
+        noise = np.random.default_rng(0).integers(0, 255, (64, 64, 3), dtype=np.uint8)
+        Image.fromarray(noise).save(self.root / "whole.png")
+        (self.root / "cut.png").write_bytes((self.root / "whole.png").read_bytes()[:2000])
+        with Image.open(self.root / "cut.png") as picture:
+            with self.assertRaisesRegex(ValueError, "^cut.png: expected a picture, the file is truncated or none$"):
+                convert_to_rgb(picture)

@@ -87,6 +87,17 @@ class TestRead(unittest.TestCase):
         with self.assertRaisesRegex(ValueError, "explanations.json: expected the settings of an evaluation, as JSON$"):
             read_explanations([self.folder / "other"])
 
+    def test_groups(self):
+        lines = [(*line, "patient 7" if line[0] == "b" else "") for line in LINES]
+        (run,) = read_explanations([write_csv(self.folder / "new", lines, [*HEADER, "group"])])
+        self.assertEqual(run.groups, {"b": "patient 7"})
+        write_csv(self.folder / "old", [("b", "gradcam", "fine", "mass", 1, "exact", 0)])  # does not know
+        (run,) = read_explanations([self.folder])
+        self.assertEqual((run.groups, run.images), ({"b": "patient 7"}, ["scan 1, left", "b"]))
+        write_csv(self.folder / "old", [("b", "gradcam", "fine", "mass", 1, "exact", 0, "p")], [*HEADER, "group"])
+        with self.assertRaisesRegex(ValueError, "^explanations: expected one group for an image of .* 0, got two$"):
+            read_explanations([self.folder])
+
     def test_columns_in_any_order_and_a_byte_order_mark(self):
         path = self.folder / "other.csv"
         path.write_text("seed,variant,value,metric,level,explainer,image\n2,dual,1,mass,image,random,x\n", "utf-8-sig")

@@ -35,7 +35,13 @@ from monai_dd.evaluation import (
     RandomizationMeasure,
 )
 from monai_dd.explain import AttentionExplainer, HiResCAM, RandomControl, make_randomized_explainers
-from monai_dd.metrics import compute_deletion_auc, compute_localization, compute_rank_correlation, perturb_logits
+from monai_dd.metrics import (
+    compute_deletion_auc,
+    compute_localization,
+    compute_pixel_average_precision,
+    compute_rank_correlation,
+    perturb_logits,
+)
 from tests.networks.nets.variants import build
 
 AFFINE = torch.diag(torch.tensor([2.0, 3.0, 1.0, 1.0], dtype=torch.float64))
@@ -116,13 +122,20 @@ class TestExplanationSaver(unittest.TestCase):
         logits = self.network.eval()(image)["logits"]
         for key, explainer in self.explainers().items():
             name, _, level = key.partition("/")
-            expected = compute_localization(explainer(image, logits.argmax(1)), mask)
+            relevance = explainer(image, logits.argmax(1))
+            expected = compute_localization(relevance, mask)
+            smooth = compute_pixel_average_precision(relevance, mask, enlarge="bilinear")
+            expected = {**expected, "pixel_ap_bilinear": smooth}
             for metric, numbers in expected.items():
                 for i, number in enumerate(numbers.tolist()):
                     got = values.pop((f"a, {i}", name, level or "image", metric))
                     np.testing.assert_allclose(got, number, atol=1e-6)
                     self.assertEqual(np.isnan(got), i == 1)  # the one without a mask
+        probabilities = logits.softmax(1)
         for i, item in enumerate(items):
+            self.assertAlmostEqual(values.pop((f"a, {i}", "network", "", "area")), float(item["mask"].mean()), places=6)
+            for k, expected in enumerate(probabilities[i].tolist()):
+                self.assertAlmostEqual(values.pop((f"a, {i}", "network", "", f"probability_{k}")), expected, places=5)
             self.assertEqual(values.pop((f"a, {i}", "network", "", "label")), item["label"])
             self.assertEqual(values.pop((f"a, {i}", "network", "", "predicted")), int(logits[i].argmax()))
         parameters = sum(p.numel() for p in self.network.parameters())
@@ -160,8 +173,8 @@ class TestExplanationSaver(unittest.TestCase):
     @parameterized.expand(["a", "a,hi", "a,hirescam,coarse,mass"])
     def test_a_row_cut_anywhere_takes_its_map_along(self, cut):
         self.root.joinpath("explanations.part0.csv").write_text(
-            "image,explainer,level,metric,value,variant,seed\n"
-            "a,random,image,mass,1,exact,0\na,random,image,rank,1,exact,0\na,hirescam,coarse,rank,1,exact,0\n" + cut
+            "image,explainer,level,metric,value,variant,seed,group\na,random,image,mass,1,exact,0,p\n"
+            "a,random,image,rank,1,exact,0,p\na,hirescam,coarse,rank,1,exact,0,p\n" + cut
         )
         results = ExplanationWriter(self.root, {"variant": "exact", "seed": 0})
         self.assertEqual(results.done - {("a", "random", "image")}, set())
@@ -249,7 +262,8 @@ class TestExplanationSaver(unittest.TestCase):
 
     def test_data_without_masks(self):
         values = self.run_saver(_items(masks=False), maps=CaseMaps(self.root / "maps", 1))
-        self.assertEqual({key[3] for key in values}, {"label", "predicted", "parameters"})
+        probabilities = {f"probability_{k}" for k in range(3)}
+        self.assertEqual({key[3] for key in values}, {"label", "predicted", "parameters", *probabilities})
         self.assertFalse((self.root / "maps" / "case_0000" / "mask.nii.gz").exists())
 
     def test_masks_none_of_which_is_positive(self):
@@ -287,8 +301,29 @@ class TestExplanationSaver(unittest.TestCase):
 
     def test_of_several_labels_nothing_is_predicted(self):
         values = self.run_saver(multi_label=True, explain_class="label", maps=CaseMaps(self.root / "maps", 1))
-        self.assertEqual({key[3] for key in values if key[1] == "network"}, {"label", "parameters"})
+        self.assertEqual({key[3] for key in values if key[1] == "network"}, {"label", "area", "parameters"})
         self.assertNotIn("predicted", json.loads((self.root / "maps" / "case_0000" / "case.json").read_text()))
+
+    def test_groups_and_further_predictions(self):
+        items = [{**item, "group": f"patient {i // 2}"} for i, item in enumerate(_items())]
+        asked = []
+
+        def halve(output):
+            asked.extend(output)
+            return [item["pred"][1:2] / 2 for item in output], [0] * len(output)
+
+        self.run_saver(items[:3], predictions={"halved": halve}, batch_size=3)
+        values = self.run_saver(items, predictions={"halved": halve}, batch_size=3)
+        self.assertEqual(len(asked), 3 + 2)  # the first batch is in the file
+        with open(self.root / "out" / "explanations.csv", newline="", encoding="utf-8") as file:
+            groups = {(row["image"], row["group"]) for row in csv.DictReader(file)}
+        self.assertEqual(groups, {("", ""), *((f"a, {i}", f"patient {i // 2}") for i in range(5))})
+        for i in range(5):
+            whole, half = (values[f"a, {i}", "network", "", f"{n}probability_1"] for n in ("", "halved_"))
+            self.assertAlmostEqual(whole / 2, half, places=6)
+        with self.assertRaisesRegex(ValueError, r"^predictions: expected \(K,\) for each of 5 images, got \(1, 1\) of"):
+            some = {"some": lambda output: ([torch.ones(1)], [0])}
+            self.run_saver(items, predictions=some, folder="some", batch_size=5)
 
     def test_labels_and_predictions_do_not_share_a_file(self):
         self.run_saver()

@@ -20,7 +20,7 @@ from pathlib import Path
 import numpy as np
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from sklearn.metrics import balanced_accuracy_score
+from sklearn.metrics import balanced_accuracy_score, roc_auc_score
 
 from monai_dd.evaluation.explanations.reader import Key, Run, read_explanations
 from monai_dd.evaluation.explanations.summary import (
@@ -87,6 +87,50 @@ class TestSummary(unittest.TestCase):
         run = _run([])
         run.add(Key(NETWORK, "", "parameters"), "", 4.9e6)
         self.assertEqual(summarize_explanations(run)[Key(NETWORK, "", "parameters")].value, 4.9e6)
+
+    @settings(max_examples=20, deadline=None)
+    @given(st.lists(st.tuples(st.integers(0, 1), st.integers(0, 4)), min_size=2, max_size=20))
+    def test_area_under_the_roc_curve(self, pairs):
+        truth, scores = np.array(pairs).T
+        run = _run(truth)
+        for i, score in enumerate(scores / 4):
+            run.add(Key(NETWORK, "", "probability_1"), str(i), score)
+            run.add(Key(NETWORK, "", "masked_out_probability_1"), str(i), 1 - score)
+        summary = summarize_explanations(run)
+        if len(set(truth)) < 2:
+            self.assertTrue(math.isnan(summary[Key(NETWORK, "", "auc")].value))
+            return
+        area = roc_auc_score(truth, scores)
+        self.assertAlmostEqual(summary[Key(NETWORK, "", "auc")].value, area, places=12)
+        self.assertAlmostEqual(summary[Key(NETWORK, "", "auc_masked_out")].value, 1 - area, places=12)
+
+    def test_area_under_the_roc_curves_of_three_classes(self):
+        truth, scores = [0, 1, 2, 2, 1, 0], np.random.default_rng(0).dirichlet([1, 1, 1], 6)
+        run = _run(truth)
+        for i, row in enumerate(scores):
+            for k, score in enumerate(row):
+                run.add(Key(NETWORK, "", f"probability_{k}"), str(i), score)
+        expected = roc_auc_score(truth, scores, multi_class="ovr", average="macro")
+        self.assertAlmostEqual(summarize_explanations(run)[Key(NETWORK, "", "auc")].value, expected, places=12)
+
+    def test_by_area(self):
+        """On an edge counts upward; an image without a mask, or an empty one, counts nowhere."""
+        key = Key("attention", "fine", "pixel_ap")
+        run = _run([], values=[0.1, 0.2, 0.3, 0.5, 0.7, 0.9], key=key)
+        for i, area in enumerate([0.01, 0.02, 0.04, 0.2, 0.0]):
+            run.add(Key(NETWORK, "", "area"), str(i), area)
+        summary = summarize_explanations(run, ("pixel_ap", (0.02, 0.1)))
+        found = {k.metric: measured for k, measured in summary.items()}
+        self.assertEqual(found.pop("pixel_ap").images, 6)
+        expected = {"pixel_ap@0:0.02": (0.1, 1), "pixel_ap@0.02:0.1": (0.25, 2), "pixel_ap@0.1:inf": (0.5, 1)}
+        self.assertEqual(found, expected)
+
+    def test_perturbation_by_area_is_a_mean_of_classes(self):
+        run = _run([0, 0, 0, 1], values=[1, 0, 0.5, 0.2])
+        for i in range(4):
+            run.add(Key(NETWORK, "", "area"), str(i), 0.03)
+        found = summarize_explanations(run, ("perturbation_auc", [0.02]))
+        self.assertAlmostEqual(found[AUC._replace(metric="perturbation_auc@0.02:inf")].value, 0.35, places=15)
 
     def test_perturbation_needs_labels(self):
         with self.assertRaisesRegex(

@@ -34,11 +34,11 @@ class TestExplanationWriter(unittest.TestCase):
             results.part = Path(folder) / "explanations.part1.csv"
             results.write("2", "gradcam", "fine", {"a": 3})
             results.write("1", "gradcam", "fine", {"a": 1, "b": 2})  # an image that two processes were given
+            results.write("3", "gradcam", "fine", {"a": 4, "b": 5}, group="p, 1")
             lines = results.merge().read_text().splitlines()
-            self.assertEqual(len(lines), 4)
-            self.assertEqual(
-                ExplanationWriter(folder, settings).done, {("1", "gradcam", "fine"), ("2", "gradcam", "fine")}
-            )
+            self.assertEqual(len(lines), 6)
+            self.assertEqual(lines[-2:], ['3,gradcam,fine,a,4,exact,0,"p, 1"', '3,gradcam,fine,b,5,exact,0,"p, 1"'])
+            self.assertEqual(ExplanationWriter(folder, settings).done, {(image, "gradcam", "fine") for image in "123"})
 
 
 if __name__ == "__main__":

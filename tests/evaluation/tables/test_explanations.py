@@ -18,7 +18,9 @@ import unittest
 
 from parameterized import parameterized
 
-from monai_dd.evaluation.explanations.summary import Measured, Row
+from monai_dd.evaluation.explanations.bootstrap import Bootstrap
+from monai_dd.evaluation.explanations.reader import Key, Run
+from monai_dd.evaluation.explanations.summary import Measured, Row, explanation_rows
 from monai_dd.evaluation.tables.explanations import TABLES, explanation_table
 from monai_dd.evaluation.tables.formats import escape_latex, to_csv, to_latex, to_markdown
 
@@ -116,6 +118,73 @@ class TestTables(unittest.TestCase):
         header, line = _rows_of(to_markdown([explanation_table("1", ROWS[:1])]))
         self.assertEqual(header, ["row", "runs", "images", "AUC, image"])  # the paper has no such row
         self.assertEqual(line, ["baseline: random", "1", "20", "20.0"])
+
+
+class TestIntervals(unittest.TestCase):
+    """Two patients of one image each: a resample has one of them or both, its bounds are the two."""
+
+    def setUp(self):
+        self.runs = []
+        for variant, explainer, values in (("exact", "attention", (0.2, 0.6)), ("baseline", "random", (0.125, 0.375))):
+            run = Run(variant, 0)
+            for image, value in enumerate(values):
+                level = "fine" if explainer == "attention" else "image"
+                run.add(Key(explainer, level, "pixel_ap"), str(image), value, f"patient {image}")
+                run.add(Key("network", "", "label"), str(image), image)
+                run.add(Key("network", "", "predicted"), str(image), int(variant == "baseline"))
+                run.add(Key("network", "", "area"), str(image), 0.01 + 0.05 * image)
+            run.add(Key("network", "", "parameters"), "", 5e6)
+            self.runs.append(run)
+
+    def table(self, name, reference=None, **options):
+        rows = explanation_rows(self.runs, ("pixel_ap", (0.02, 0.05, 0.1)))
+        return explanation_table(name, rows, False, Bootstrap(self.runs, **options), reference)
+
+    def test_intervals(self):
+        text = to_markdown([self.table("2")])
+        header, control, exact = _rows_of(text)
+        self.assertEqual(header[4:], ["mAP", "mAP, interval"])
+        self.assertEqual((control[4:], exact[4:]), (["25.0", "12.5 to 37.5"], ["40.0", "20.0 to 60.0"]))
+        self.assertIn("- 95 % intervals: percentiles over 2000 resamples of the 2 patients", text)
+
+    def test_differences(self):
+        text = to_markdown([self.table("2", "baseline: random")])
+        header, control, exact = _rows_of(text)
+        self.assertEqual(header[4:], ["mAP", "mAP, interval", "mAP, difference"])
+        self.assertEqual((control[6], exact[6]), ("", "+15.0 (7.5 to 22.5)"))
+        self.assertIn("- differences are to baseline: random at the same level", text)
+
+    def test_networks_are_compared_with_the_network_of_the_row(self):
+        header, baseline, exact = _rows_of(to_markdown([self.table("3", "baseline: random")]))
+        cells = dict(zip(header, exact))
+        self.assertEqual(cells["accuracy, difference"], "+0.0 (-100.0 to 100.0)")
+        self.assertEqual(dict(zip(header, baseline))["accuracy, difference"], "")
+        self.assertEqual([name for name in header if name.startswith("parameters")], ["parameters, M"])
+
+    def test_csv(self):
+        table = self.table("2", "baseline: random")
+        control, exact = csv.DictReader(io.StringIO(to_csv([table])))
+        names = ("low", "high", "difference", "difference_low", "difference_high")
+        self.assertEqual([exact[name] for name in names], ["20", "60", "15", "7.5", "22.5"])
+        self.assertEqual([control[name] for name in names], ["12.5", "37.5", "", "", ""])
+
+    def test_by_area(self):
+        rows = explanation_rows(self.runs, ("pixel_ap", (0.02, 0.05, 0.1)))
+        header, control, exact = _rows_of(to_markdown([explanation_table("area", rows)]))
+        titles = ["pixel_ap, below 2 %, 1 images", "pixel_ap, 5 to 10 %, 1 images"]
+        self.assertEqual((header[4:], control[4:], exact[4:]), (titles, ["12.5", "37.5"], ["20.0", "60.0"]))
+        many = explanation_rows(self.runs, ("pixel_ap", [0.02]))
+        self.assertEqual(
+            _rows_of(to_markdown([explanation_table("area", many)]))[0][5], "pixel_ap, above 2 %, 1 images"
+        )
+        cell = _rows_of(to_markdown([self.table("area", "exact")]))[1][6]
+        self.assertEqual(cell, "-7.5 (-7.5 to -7.5)")  # of the one patient there is, whenever drawn
+
+    def test_refusals(self):
+        with self.assertRaisesRegex(ValueError, r"^difference_to: expected one of \['baseline: random', .*got 'lime'$"):
+            self.table("2", "lime")
+        with self.assertRaisesRegex(ValueError, "^reference: expected a bootstrap to compare with, got none$"):
+            explanation_table("2", explanation_rows(self.runs), reference="exact")
 
 
 class TestFormats(unittest.TestCase):

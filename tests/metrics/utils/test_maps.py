@@ -12,6 +12,7 @@
 
 from __future__ import annotations
 
+import math
 import unittest
 
 import torch
@@ -19,6 +20,10 @@ from monai.data import MetaTensor
 from parameterized import parameterized
 
 from monai_dd.metrics import (
+    PixelAveragePrecisionMetric,
+    PointingGameMetric,
+    RelevanceMassAccuracyMetric,
+    compute_localization,
     compute_pixel_average_precision,
     compute_pointing_game,
     compute_quantile_iou,
@@ -54,6 +59,66 @@ class TestPair(unittest.TestCase):
             self.assertEqual(values[tuple(at)], relevance[(0, 0, *place)])
         self.assertTrue(inside.all())
 
+    @parameterized.expand([((3,), (7,)), ((2, 3), (7, 6)), ((2, 1, 3), (4, 3, 5)), ((4, 4), (3, 2))])
+    def test_linear_between_the_centers_of_cells(self, size, mask_size):
+        """The mean of the cells around a pixel's center, weighted by nearness; outside of all centers the nearest."""
+        relevance = torch.rand(1, 1, *size, generator=torch.Generator().manual_seed(0), dtype=torch.float64)
+        values, _ = pair_with_mask(relevance, torch.ones(1, 1, *mask_size), "bilinear")
+        values = values.reshape(mask_size)
+        for at in torch.ones(mask_size).nonzero():
+            expected = 0.0
+            place = [
+                min(max((i + 0.5) * s / m - 0.5, 0), s - 1)
+                for i, s, m in zip(at.tolist(), size, mask_size, strict=True)
+            ]
+            for cell in torch.ones(size).nonzero():
+                nearness = [max(0.0, 1 - abs(p - c)) for p, c in zip(place, cell.tolist(), strict=True)]
+                expected += math.prod(nearness) * float(relevance[(0, 0, *cell)])
+            self.assertAlmostEqual(float(values[tuple(at)]), expected, places=12)
+
+    @parameterized.expand([(0.1,), (1 / 3,), (0.7,)])
+    def test_equal_by_symmetry(self, height):
+        """Around a single cell the map is symmetric; float32 would break its ties by rounding."""
+        relevance = torch.zeros(1, 1, 5, 5)
+        relevance[..., 2, 2] = height
+        values = pair_with_mask(relevance, torch.ones(1, 1, 35, 35), "bilinear")[0].reshape(35, 35)
+        self.assertTrue(torch.equal(values, values.T))
+        self.assertTrue(torch.equal(values, values.flip(0)))
+
+    @parameterized.expand([*METRICS, (compute_localization,)])
+    def test_metrics_of_enlarged_maps(self, metric):
+        """A metric that enlarges is the metric of the map that was enlarged before."""
+        relevance = torch.rand(2, 1, 4, 2, generator=torch.Generator().manual_seed(0))
+        done = torch.nn.functional.interpolate(
+            relevance.double(), (16, 8), mode="bilinear", align_corners=False
+        ).float()
+        mask = (done > done.flatten(1).quantile(0.9, 1).reshape(2, 1, 1, 1)).float()
+        found, expected, nearest = (
+            metric(relevance, mask, enlarge="bilinear"),
+            metric(done, mask),
+            metric(relevance, mask),
+        )
+        torch.testing.assert_close(found, expected, rtol=0, atol=0)
+        with self.assertRaises(AssertionError):
+            torch.testing.assert_close(found, nearest)
+        with self.assertRaisesRegex(ValueError, r"^enlarge: expected one of \['nearest', 'bilinear'\], got 'cubic'$"):
+            metric(relevance, mask, enlarge="cubic")
+
+    @parameterized.expand([(PixelAveragePrecisionMetric,), (PointingGameMetric,), (RelevanceMassAccuracyMetric,)])
+    def test_classes_enlarge(self, kind):
+        relevance = torch.tensor([[[[4.0, 3.0, 0.0], [2.0, 5.0, 1.0]]]])
+        mask = torch.zeros(1, 1, 8, 12)
+        mask[..., 3:7, 2:5] = 1
+        values = []
+        for options in ({"enlarge": "bilinear"}, {}, {"enlarge": "nearest"}):
+            metric = kind(**options)
+            metric(relevance, mask)
+            values.append(metric.aggregate())
+        self.assertNotAlmostEqual(values[0], values[1])
+        self.assertEqual(values[1], values[2])
+        with self.assertRaisesRegex(ValueError, "^enlarge: expected one of "):
+            kind(enlarge="linear")
+
     @parameterized.expand([(d,) for d in (torch.bool, torch.uint8, torch.int64, torch.float16, torch.float64)])
     def test_any_type(self, dtype):
         relevance, mask = torch.tensor([[[[0, 1], [1, 0]]]]), torch.tensor([[[[0, 0, 1, 1]] * 4]])
@@ -62,6 +127,8 @@ class TestPair(unittest.TestCase):
         self.assertTrue(values.is_floating_point())
         torch.testing.assert_close(values.float(), expected[0])
         torch.testing.assert_close(inside, expected[1])
+        smooth = pair_with_mask(relevance.to(dtype), mask, "bilinear")[0].float()
+        torch.testing.assert_close(smooth, pair_with_mask(relevance.float(), mask, "bilinear")[0])
 
     def test_metadata_is_left_behind(self):
         for x in pair_with_mask(MetaTensor(torch.rand(2, 1, 4, 4)), MetaTensor(torch.ones(2, 1, 8, 8))):

@@ -35,7 +35,7 @@ from monai_dd.utils.checks import check_option
 __all__ = ["build_brats_datalist", "find_brats_halves"]
 
 SPLITS = ("training", "validation")
-ITEM = ("image", "mask", "slice", "side", "window", "label")
+ITEM = ("image", "mask", "slice", "side", "window", "label", "group")
 T = TypeVar("T")
 
 

@@ -65,7 +65,7 @@ class TestBuild(InDataSet):
         name = CASES.format(0)
         items = [i for i in datalist["training"] + datalist["validation"] if i["mask"].startswith(name)]
         image = [f"{name}/{name}_{channel}.nii.gz" for channel in ("t1", "t1ce", "t2", "flair")]
-        expected = {"image": image, "mask": f"{name}/{name}_seg.nii.gz", "slice": 2}
+        expected = {"image": image, "mask": f"{name}/{name}_seg.nii.gz", "slice": 2, "group": name}
         left = expected | {"side": "image_left", "window": [0, 9], "label": 1}
         self.assertEqual(items[:2], [left, expected | {"side": "image_right", "window": [9, 24], "label": 0}])
 
