@@ -207,6 +207,7 @@ class TestSmall(unittest.TestCase):
         small = make_small(words)
         self.assertEqual(small[5], "['configs/inference.json','configs/demo.json']")
         self.assertEqual(small[6:8], ["--a", "b"])
+        self.assertEqual("--image_size" in small, not given)  # as the demo prints it, for the app
         self.assertNotIn("--epochs", small)
 
     def test_two_processes_on_this_machine(self):

@@ -35,7 +35,9 @@ __all__ = ["main"]
 
 def _epilog() -> str:
     """The two tables, as the help prints them."""
-    changes = [f"  {c.command} {c.option} {c.value}" + (f"   (with {c.where})" if c.where else "") for c in CHANGES]
+    changes = [f"  {c.command} {c.option} {c.value}" for c in CHANGES]
+    changes = [x + (f"   with {c.where}" if c.where else "") for x, c in zip(changes, CHANGES)]
+    changes = [x + (f"   without {c.unless}" if c.unless else "") for x, c in zip(changes, CHANGES)]
     not_run = [f"  {start}: {reason}" for start, reason in NOT_RUN.items()]
     changes.append("  python -m monai.bundle, torchrun: 'configs/demo.json' is the last file of --config_file")
     return "\n".join(["other values:", *changes, "", "not run, because of or by:", *not_run])

@@ -148,7 +148,7 @@ PLACES = {
             ".",
             f"monai-dd datalist chestxray14 --dataset_dir DATA --classes {FINDINGS}\n"
             f"monai-dd runs --bundle_root {CHEST} --variants variant_baseline+evaluate_localization "
-            "--output_dir runs/chest --dataset_dir DATA\n"
+            "--split test --output_dir runs/chest --dataset_dir DATA\n"
             "monai-dd datalist brats --dataset_dir DATA\n"
             f"monai-dd runs --bundle_root {BRATS} --variants variant_baseline+explain variant_exact+explain "
             "--randomization True --output_dir runs/brats --dataset_dir DATA",

@@ -32,12 +32,14 @@ class Change(NamedTuple):
         option: its name.
         value: one word or several, or ``at most`` and a number; an option that is not there is added.
         where: text in the command without which nothing changes; the option itself: only where it is given.
+        unless: text in the command with which nothing changes.
     """
 
     command: str
     option: str
     value: str
     where: str = ""
+    unless: str = ""
 
 
 CHANGES = (
@@ -50,7 +52,7 @@ CHANGES = (
     Change("monai-dd phantoms chest", "--test_fraction", "0.4"),
     Change("monai-dd datalist fdg", "--val_fraction", "0.25"),
     Change("monai-dd datalist brats", "--val_fraction", "0.25"),
-    Change("monai-dd datalist brats", "--min_area", "60"),
+    Change("monai-dd datalist brats", "--min_area", "40"),
     Change("monai-dd datalist brats", "--slice_step", "4"),
     Change("monai-dd datalist brats", "--num_workers", "at most 2", "--num_workers"),
     Change("monai-dd datalist chestxray14", "--val_fraction", "0.4"),
@@ -58,13 +60,16 @@ CHANGES = (
     Change("monai-dd figure", "--cases", "case_0000 case_0001", "--cases"),
     Change("monai-dd runs", "--seeds", "0"),
     Change("monai-dd runs", "--overlays", "demo"),  # after those that are given
-    *(Change(command, "--image_size", "[64,64]") for command in SHARED),
+    *(
+        Change(command, "--image_size", "[64,64]", unless=DEMO) for command in SHARED
+    ),  # those may be composed for the app
     *(Change(command, "--batch_size", "4") for command in SHARED),
     *(Change(command, "--epochs", "1", where) for command, where in TRAINS),
     *(Change(command, "--val_batch_size", "4", where) for command, where in TRAINS),
     *(Change(command, "--val_interval", "1", "--val_interval") for command in SHARED),
     *(Change(command, "--num_fractions", "3", "explain") for command in SHARED),
     *(Change(command, "--occlusion_window", "32", "explain") for command in SHARED),
+    *(Change(command, "--folds", "2", "evaluate_localization") for command in SHARED),
     Change("python -m monai.bundle", "--input_shape", "[1,1,64,64]", "--input_shape"),
     Change("torchrun", "--nnodes", "1", "--nnodes"),
     Change("torchrun", "--nproc_per_node", "2"),
@@ -95,7 +100,8 @@ def make_small(words: Sequence[str]) -> list[str]:
     """The words of a command with every change of :data:`CHANGES` that is for it."""
     words, text = list(words), " ".join(words)
     for change in CHANGES:
-        if text.startswith(change.command) and change.where in text:
+        refused = change.unless and change.unless in text
+        if text.startswith(change.command) and change.where in text and not refused:
             words = _set(words, change.option, change.value)
     if text.startswith(SHARED[:2]) and "--config_file" in words and DEMO not in text:  # the last file of the list
         place = words.index("--config_file") + 1

@@ -44,6 +44,7 @@ READY = (
     *("monai_dd.handlers", "monai_dd.data.phantoms", "monai_dd.data.datalists", "monai_dd.convex", "monai_dd.losses"),
 )
 FAILED = 70
+SECONDS = 5
 
 
 def ask(arguments: Sequence[str]) -> int:
@@ -59,7 +60,7 @@ def ask(arguments: Sequence[str]) -> int:
 
 
 def main(path: str) -> None:
-    """Import everything, then run what is asked for until the process is ended."""
+    """Import everything, then run what is asked for, until the process or the one that started it is ended."""
     for name in READY:
         try:
             importlib.import_module(name)
@@ -69,12 +70,19 @@ def main(path: str) -> None:
     listener.bind(f"{path}.new")
     listener.listen()
     os.rename(f"{path}.new", path)  # who sees it can connect
-    while True:
-        connection, _ = listener.accept()
+    listener.settimeout(SECONDS)
+    parent = os.getppid()
+    while os.getppid() == parent:  # without the one who started it nobody would end it
+        try:
+            connection, _ = listener.accept()
+        except TimeoutError:
+            continue
         if os.fork() == 0:
             break
         connection.close()
         _reap()
+    else:
+        return
     listener.close()
     size, files, *_ = socket.recv_fds(connection, 8, 3)
     content = b""
