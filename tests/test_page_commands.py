@@ -322,7 +322,7 @@ class TestMain(unittest.TestCase):
             self.assertEqual(main(["--pages", *chosen]), 1)
             self.assertEqual(main(["--pages", "docs/results/networks.rst"]), 0)
         self.assertIn("it failed\n", err.getvalue())
-        self.assertIn("docs/results/networks.rst: 2 commands ran", out.getvalue())
+        self.assertIn("docs/results/networks.rst: 3 commands ran", out.getvalue())
         self.assertNotIn("brats_sanity", out.getvalue())
 
     @pytest.mark.slow

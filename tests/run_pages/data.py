@@ -39,9 +39,10 @@ def make_slices(folder: Path) -> None:
             (folder / kind).mkdir(parents=True, exist_ok=True)
             Image.fromarray(pixels.astype(np.uint8)).save(folder / kind / f"{number:04d}.{end}")
         block = (number - 1) // BLOCK
-        table.append((number, ("glioma", "meningioma")[block % 2], block, ("axial", "coronal")[block // 2 % 2]))
+        plane, site = ("axial", "coronal")[block // 2 % 2], "AB"[block // 4 % 2]
+        table.append((number, ("glioma", "meningioma")[block % 2], block, plane, site))
     with open(folder / "index.csv", "w", newline="", encoding="utf-8") as file:
-        csv.writer(file).writerows([("slice", "diagnosis", "block", "plane"), *table])
+        csv.writer(file).writerows([("slice", "diagnosis", "block", "plane", "institution"), *table])
 
 
 def make_cifar10(folder: Path) -> None:

@@ -85,6 +85,7 @@ PLACES = {
             "'configs/explain.json','configs/variant_exact.json']\" --dataset_dir DATA --model_name exact.pt "
             "--output_dir eval/randomized --randomization True --seed 1",
         ),
+        Place("fdg", FDG),
     ],
     "docs/app.rst": [
         Place("fdg", ".", "monai-dd phantoms pet --num_studies 1 --output_dir SERIES; cp -r runs/demo/bundle BUNDLE"),
@@ -104,6 +105,7 @@ PLACES = {
     ],
     f"{BRATS}/docs/options.md": [
         Place("brats_slices_list", BRATS, "python -m tests.run_pages.data slices DATA"),
+        Place("brats_slices_list", BRATS),
         *(Place("brats_pages", BRATS) for _ in range(6)),
         Place("brats_pictures", BRATS),
     ],
