@@ -1,5 +1,6 @@
 # make demo   set up, train on phantoms, evaluate, run the app         make demo SERIES=<folder of a PET series>
 # make test   set up, run the tests      make test-slow   the longer ones     make bench   benchmarks (installs cvxpylayers, a peer)
+# make bench-gpu   one run of them all, and of the bundles, on a GPU: benchmarks/README.md
 # make lint   formatters and linter      make docs        HTML into docs/_build/html
 VENV ?= .venv
 PYTHON ?= python3
@@ -10,7 +11,7 @@ IN_ENV = LD_LIBRARY_PATH="$$(realpath $(VENV)/lib/python3*/site-packages/nvidia/
 # Holoscan says this at every import; nothing here needs more
 export PYTHONWARNINGS ?= ignore:Current stack size:RuntimeWarning
 
-.PHONY: setup demo test test-slow bench lint docs clean
+.PHONY: setup demo test test-slow bench bench-gpu lint docs clean
 
 setup: $(VENV)/.ready
 
@@ -37,6 +38,9 @@ bench: setup
 	$(IN_ENV) $(PY) benchmarks/explanation_metrics.py
 	$(IN_ENV) $(PY) benchmarks/patch_strides.py
 	$(IN_ENV) $(PY) benchmarks/adversarial_step.py
+
+bench-gpu: setup
+	$(IN_ENV) $(PY) benchmarks/gpu.py
 
 lint: setup
 	$(PY) -m black --check -q . && $(PY) -m isort --check -q . && $(PY) -m ruff check .

@@ -41,10 +41,18 @@ def run(args: argparse.Namespace) -> None:
         raise ValueError(f"output: expected a suffix of {', '.join(SUFFIXES)}, got {path.suffix!r}")
     if args.dpi < 1:
         raise ValueError(f"dpi: expected a positive number, got {args.dpi}")
+    if args.palette and path.suffix.lower() != ".png":
+        raise ValueError(f"palette: expected a .png with it, got {path.suffix!r}")
     figure = _DRAW[args.kind](args)
 
     def write(file: Path) -> None:
         figure.savefig(file, dpi=args.dpi)
+        if args.palette:
+            from PIL import Image
+
+            with Image.open(file) as picture:
+                few = picture.convert("RGB").quantize(256, Image.Quantize.FASTOCTREE, dither=Image.Dither.NONE)
+            few.save(file, optimize=True)
 
     write_output(path, write)
 
@@ -70,8 +78,11 @@ def _maps(args: argparse.Namespace) -> Figure:
     from monai_dd.evaluation.figures.maps import map_figure
     from monai_dd.evaluation.maps.reader import read_cases
 
-    cases = read_cases(args.runs, args.seed, args.variants, args.explainers, args.cases, args.paper_protocol)
-    return map_figure(cases, args.levels, args.colormap, args.invert)
+    if args.max_cases < 1:
+        raise ValueError(f"max_cases: expected a positive number, got {args.max_cases}")
+    chosen = (args.seed, args.variants, args.explainers, args.cases, args.paper_protocol, args.channel)
+    cases = read_cases(args.runs, *chosen)[: args.max_cases]
+    return map_figure(cases, args.levels, args.colormap, args.invert, columns=args.columns)
 
 
 def _boxes(args: argparse.Namespace) -> Figure:
@@ -105,7 +116,8 @@ def add_parser(commands: Commands) -> None:
         ),
         "maps": (
             "maps over the image: a row for each case, a column for each explainer",
-            "Cases are what evaluations saved under maps/, joined over runs by their image.",
+            "Cases are what evaluations saved under maps/, joined over runs by their image. Maps with a sign, such as "
+            "contribution_signed, are red where a cell speaks for the class and blue where it speaks against it.",
         ),
         "boxes": (
             "class activation maps and saliency with boxes: a row for each case, columns for each variant",
@@ -120,6 +132,8 @@ def add_parser(commands: Commands) -> None:
         parser.add_argument("runs", nargs="+", metavar="RUNS", help=_RUNS[kind])
         parser.add_argument("--output", required=True, metavar="FILE", help="file to write: .png, .pdf or .svg")
         parser.add_argument("--dpi", type=int, default=200, help="dots per inch of a .png")
+        what = "256 colors: a .png of a third of the size"
+        parser.add_argument("--palette", action="store_true", help=what)
         add_choice(parser, "method" if kind == "localization" else "explainer")
         parsers[kind] = parser
     for kind in ("perturbation", "randomization", "maps"):
@@ -130,5 +144,9 @@ def add_parser(commands: Commands) -> None:
         parsers[kind].add_argument("--seed", type=int, default=0, help="seed of the runs")
     maps = parsers["maps"]
     maps.add_argument("--levels", nargs="+", default=["fine"], metavar="LEVEL", help="rows of a case")
-    maps.add_argument("--colormap", default="viridis", help="matplotlib's name")
+    what = "these, in this order, such as exact:contribution_signed/fine; a row for each case"
+    maps.add_argument("--columns", nargs="+", metavar="VARIANT:EXPLAINER/LEVEL", help=what)
+    maps.add_argument("--max_cases", type=int, default=8, metavar="N", help="rows: the first cases (default: 8)")
+    maps.add_argument("--channel", type=int, metavar="C", help="of the image (default: that of the evaluation)")
+    maps.add_argument("--colormap", default="viridis", help="matplotlib's name, of maps without a sign")
     maps.add_argument("--invert", action="store_true", help="show high values of the image dark, as for PET")

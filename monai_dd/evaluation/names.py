@@ -29,6 +29,8 @@ _OWN = (
     "patch_attention",
     "contribution",
     "contribution_sum",
+    "contribution_signed",
+    "contribution_sum_signed",
     NETWORK,
 )  # explanations that a network gives itself
 _PROGRAM = ("consistent", "cvx")  # the convex program on their maps, in closed form and solved

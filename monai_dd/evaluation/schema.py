@@ -19,8 +19,9 @@ it is: images of one patient, or of one block of neighboring slices, are not ind
 
 ``localization.csv`` has a line for each method, class and threshold of the intersection over union,
 ``<split>_runs.csv`` one for each metric of a run. A value that cannot be had, such as that of an empty mask, is
-``nan``. A case is a folder with ``case.json``, ``image.nii.gz``, where there is one ``mask.nii.gz``, and maps
-``<explainer>_<level>.nii.gz``.
+``nan``. A case is a folder with ``case.json``, ``image.nii.gz``, where there is one ``mask.nii.gz``, of an image with
+several channels ``channel_<number>.nii.gz``, and maps ``<explainer>_<level>.nii.gz``. Maps of explainers whose name
+ends in ``_signed`` have negative values, too: they are for figures, and nothing is measured on them.
 """
 
 from __future__ import annotations
@@ -32,6 +33,7 @@ from monai_dd.utils.outputs import LEVEL_PATTERN
 __all__ = [
     "CASE_FILE",
     "CASE_FOLDER",
+    "CHANNEL_FILE",
     "EXPLANATION_COLUMNS",
     "EXPLANATION_FILE",
     "EXPLANATION_GROUP",
@@ -50,6 +52,7 @@ __all__ = [
     "RANDOMIZATION",
     "RUNS_COLUMNS",
     "RUNS_FILE",
+    "is_signed",
     "map_file",
     "read_map_file",
     "split_key",
@@ -75,6 +78,7 @@ METRICS_FILE = "metrics.csv"  # of one run, as MONAI's MetricsSaver writes it
 CASE_FOLDER = "case_{:04d}"
 CASE_FILE = "case.json"
 IMAGE_FILE = "image.nii.gz"
+CHANNEL_FILE = "channel_{}.nii.gz"
 MASK_FILE = "mask.nii.gz"
 
 IMAGE_LEVEL = "image"  # of maps of the image's own resolution alone
@@ -91,6 +95,16 @@ def split_key(key: str) -> tuple[str, str]:
     """
     explainer, _, level = key.partition("/")
     return explainer, level or IMAGE_LEVEL
+
+
+def is_signed(explainer: str) -> bool:
+    """Whether maps of an explainer have negative values, too.
+
+    Example:
+        >>> is_signed("contribution_signed"), is_signed("contribution")
+        (True, False)
+    """
+    return explainer.endswith("_signed")
 
 
 def map_file(explainer: str, level: str) -> str:

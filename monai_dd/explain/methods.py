@@ -40,6 +40,8 @@ METHODS = (
     "attention",
     "contribution",
     "contribution_sum",
+    "contribution_signed",
+    "contribution_sum_signed",
     "consistent",
     "cvx",
     "gradcam",
@@ -87,7 +89,8 @@ def make_explainers(
         channel: channel whose intensity is a control; the mean of all when None.
         sigma: of that control, in pixels.
         seed: of the control ``random``.
-        contrasted: whether ``contribution`` compares classes, see :class:`~monai_dd.explain.Contribution`.
+        contrasted: whether ``contribution`` compares classes, see :class:`~monai_dd.explain.Contribution`. Its forms
+            that end in ``_signed`` have negative values where a cell speaks against the class: they are for figures.
         skip_unsuited: leave out methods that cannot serve this network, and say in the log why; refuse them otherwise.
             An argument that is wrong is refused in any case.
         mean_window: of the control ``smoothed_intensity``: pixels of a mean filter instead of the Gaussian.
@@ -121,20 +124,24 @@ def make_explainers(
         first = ConvexProgram(network, progress=True)
         return {level: first.at_level(level) for level in first.levels}
 
-    def sum_contributions() -> Explainer:
+    def sum_contributions(signed: bool) -> dict[str, Explainer]:
         if not contribution_levels(network):
             raise UnsuitedError("network: expected two levels or more to sum, got a network with a single map")
-        return Contribution(network, contrasted=contrasted)
+        return {"": Contribution(network, None, contrasted, signed)}
+
+    def each_contribution(signed: bool) -> dict[str, Explainer]:
+        levels: list[str | None] = [*contribution_levels(network)] or [None]
+        return {level or "": Contribution(network, level, contrasted, signed) for level in levels}
 
     def one(make: Callable[[], Explainer]) -> Callable[[], dict[str, Explainer]]:
         return lambda: {"": make()}
 
     makers: dict[str, Callable[[], dict[str, Explainer]]] = {
         "attention": each_level(lambda level: AttentionExplainer(network, level)),
-        "contribution": lambda: {
-            level or "": Contribution(network, level, contrasted) for level in contribution_levels(network) or [None]
-        },
-        "contribution_sum": one(sum_contributions),
+        "contribution": lambda: each_contribution(signed=False),
+        "contribution_sum": lambda: sum_contributions(signed=False),
+        "contribution_signed": lambda: each_contribution(signed=True),
+        "contribution_sum_signed": lambda: sum_contributions(signed=True),
         "consistent": each_level(lambda level: AttentionExplainer(network, level, consistent=True)),
         "cvx": solve,
         "gradcam": each_layer(GradCAM),
@@ -184,7 +191,8 @@ def make_randomized_explainers(
 
     Args:
         network: see there.
-        methods: see there; controls and the convex program, which the closed form stands for, are left out.
+        methods: see there; controls, signed maps and the convex program, which the closed form stands for, are left
+            out.
         seed: of the random weights.
         options: see there.
 
@@ -203,7 +211,7 @@ def make_randomized_explainers(
         ...     break
         head ['attention/fine', 'attention/coarse']
     """
-    wanted = [name for name in methods if name not in (*CONTROLS, "cvx")]
+    wanted = [name for name in methods if name not in (*CONTROLS, "cvx") and not name.endswith("_signed")]
     served = {key.partition("/")[0] for key in make_explainers(network, [*wanted, "random"], **options)}
     wanted = [name for name in wanted if name in served]
     if not wanted:

@@ -8,7 +8,7 @@
 # WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
 # See the License for the specific language governing permissions and
 # limitations under the License.
-"""Figures of attention over images, written while an engine runs."""
+"""Figures of attention and contributions, written while an engine runs."""
 
 from __future__ import annotations
 
@@ -22,15 +22,21 @@ from ignite.engine import Engine, Events
 from monai.data.utils import affine_to_spacing
 from monai.utils import ensure_tuple
 
+from monai_dd.networks.layers import contrast, sum_levels
+from monai_dd.utils.outputs import read_contributions
 from monai_dd.visualize import attention_figure
 
 __all__ = ["AttentionFigureSaver", "check_range", "to_gray"]
 
 
 class AttentionFigureSaver:
-    """Write one PNG for each item of ``engine.state.output``: the image and its attention maps.
+    """Write one PNG for each item of ``engine.state.output``: the image, its attention maps and the contributions.
 
     Items are numbered in the order they come; the number, not a patient's name, is the name of the file.
+
+    Where the network gave contributions, ``contribution_*`` ``(K, h, w)``, a panel has those to the class with the
+    largest prediction, summed over the levels: what each cell adds to its logit, with ``multi_label``, else to its
+    logit less the mean of the others, as softmax compares. Red speaks for the class, blue against it.
 
     Args:
         output_dir: folder of the figures, made when it is not there.
@@ -109,7 +115,8 @@ class AttentionFigureSaver:
 
     def _title(self, item: dict) -> str:
         if self.multi_label:
-            width = 32 * (1 + sum(key in item for key in self.map_keys))  # letters above the panels
+            panels = 1 + sum(key in item for key in self.map_keys) + ("contribution_fine" in item)
+            width = 32 * panels  # letters above the panels
             return "\n".join(textwrap.fill(line, width) for line in self._labels(item))
         parts = []
         if item.get(self.label_key) is not None:
@@ -118,6 +125,15 @@ class AttentionFigureSaver:
             pred = torch.as_tensor(item[self.pred_key]).flatten()
             parts.append(f"predicted {self._name(int(pred.argmax()))} ({float(pred.max()):.2f})")
         return ", ".join(parts)
+
+    def _contribution(self, item: dict) -> dict:
+        """Arguments of the figure for the panel of contributions, none where there are none."""
+        if "contribution_fine" not in item or item.get(self.pred_key) is None:
+            return {}
+        total = sum_levels([torch.as_tensor(one)[None].float() for one in read_contributions(item)])
+        total = total if self.multi_label else contrast(total)
+        chosen = int(torch.as_tensor(item[self.pred_key]).argmax())
+        return {"signed": {"contribution": _plane(total[0], chosen)}, "class_name": self._name(chosen)}
 
     def _labels(self, item: dict) -> Iterator[str]:
         if item.get(self.label_key) is not None:
@@ -143,6 +159,7 @@ class AttentionFigureSaver:
                 mask=None if mask is None else _plane(torch.as_tensor(mask).amax(0, keepdim=True)),
                 aspect=float(spacing[0] / spacing[1]),
                 invert=self.invert,
+                **self._contribution(item),
             )
             self.output_dir.mkdir(parents=True, exist_ok=True)
             figure.savefig(self.output_dir / f"case_{self.written:04d}.png", dpi=100)

@@ -24,6 +24,7 @@ __all__ = [
     "add_patches",
     "level_names",
     "make_output",
+    "read_contributions",
     "read_levels",
     "read_logits",
     "read_patches",
@@ -143,6 +144,24 @@ def read_levels(output: Mapping[str, torch.Tensor], prefix: str) -> list[torch.T
     _check(output, [f"{prefix}_fine", f"{prefix}_coarse"])
     count = 2 + sum(key.startswith(f"{prefix}_level") for key in output)
     return [output[f"{prefix}_{name}"] for name in level_names(count)]
+
+
+def read_contributions(output: Mapping[str, torch.Tensor]) -> list[torch.Tensor]:
+    """Return the contributions of all levels, finest first; of a network with a single map that one alone.
+
+    A single map has two names, see :func:`make_output`; summed as two it would count twice. The tensors of a batch or
+    of one of its items are read.
+
+    Raises:
+        ValueError: when ``output`` has no contributions.
+
+    Example:
+        >>> output = make_output(torch.zeros(1, 2), [], [], [], contribution=[torch.ones(1, 2, 4, 4)])
+        >>> len(read_levels(output, "contribution")), len(read_contributions(output))
+        (2, 1)
+    """
+    maps = read_levels(output, "contribution")
+    return maps[:1] if len(maps) == 2 and torch.equal(*maps) else maps
 
 
 def read_patches(output: Mapping[str, torch.Tensor]) -> tuple[torch.Tensor, torch.Tensor]:

@@ -12,15 +12,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 
 import matplotlib
 import numpy as np
 import torch
-from matplotlib.colors import Colormap
+from matplotlib.colors import Colormap, Normalize
 from matplotlib.figure import Figure
 
-__all__ = ["attention_figure", "find_colormap", "overlay_attention", "resize_to"]
+__all__ = ["SIGNED_COLORS", "attention_figure", "centered_norm", "find_colormap", "overlay_attention", "resize_to"]
+
+SIGNED_COLORS = "RdBu_r"  # red above zero, blue below, zero white
 
 
 def find_colormap(name: str) -> Colormap:
@@ -82,6 +84,19 @@ def overlay_attention(
     return np.round(255 * blended).astype(np.uint8)
 
 
+def centered_norm(maps: Iterable[np.ndarray]) -> Normalize:
+    """Scale with zero in its middle whose ends are the 99.5th percentile of the magnitudes of all maps.
+
+    Example:
+        >>> norm = centered_norm([np.array([[-4.0, 1.0]]), np.array([[-4.0]])])
+        >>> norm.vmin, norm.vmax
+        (-4.0, 4.0)
+    """
+    magnitudes = np.concatenate([np.abs(values).ravel() for values in maps])
+    limit = float(np.percentile(magnitudes, 99.5)) or 1.0
+    return Normalize(-limit, limit, clip=True)  # CenteredNorm's bar of colors is not linear
+
+
 def attention_figure(
     image: np.ndarray,
     maps: Mapping[str, np.ndarray],
@@ -90,8 +105,13 @@ def attention_figure(
     aspect: float = 1.0,
     invert: bool = True,
     colormap: str = "viridis",
+    signed: Mapping[str, np.ndarray] | None = None,
+    class_name: str = "the class",
 ) -> Figure:
     """Image next to its overlays, one panel for each map, with the mask's contour where there is one.
+
+    Maps with a sign come last and are not laid over the image: red speaks for the class, blue against it, white is
+    zero.
 
     Args:
         image: ``(H, W)``, values in 0 to 1.
@@ -100,7 +120,9 @@ def attention_figure(
         mask: ``(H, W)``, positive inside the region to be found.
         aspect: height over width of a pixel in mm.
         invert: show high values dark.
-        colormap: matplotlib's name of the color map.
+        colormap: matplotlib's name of the color map of attention.
+        signed: name and contribution ``(h, w)`` of further panels.
+        class_name: class to which ``signed`` contributes.
 
     Example:
         >>> figure = attention_figure(np.zeros((4, 6)), {"fine": np.ones((2, 3)), "coarse": np.ones((1, 1))})
@@ -108,14 +130,21 @@ def attention_figure(
         ['image', 'fine (2x3)', 'coarse (1x1)']
     """
     height, width = image.shape[0] * aspect, image.shape[1]
-    panel = 3.2
-    figure = Figure(figsize=(panel * (len(maps) + 1), panel * height / width + 0.7), layout="constrained")
-    axes = figure.subplots(1, len(maps) + 1, squeeze=False)[0]
+    signed = signed or {}
+    panel, panels = 3.2, 1 + len(maps) + len(signed)
+    figure = Figure(figsize=(panel * panels + len(signed), panel * height / width + 0.7), layout="constrained")
+    axes = figure.subplots(1, panels, squeeze=False)[0]
     axes[0].imshow(image, cmap="gray_r" if invert else "gray", vmin=0, vmax=1, aspect=aspect)
     axes[0].set_title("image")
     for axis, (name, attention) in zip(axes[1:], maps.items()):
         axis.imshow(overlay_attention(image, attention, colormap, invert=invert), aspect=aspect)
         axis.set_title(f"{name} ({attention.shape[0]}x{attention.shape[1]})")
+    for axis, (name, values) in zip(axes[1 + len(maps) :], signed.items()):
+        extent = (-0.5, image.shape[1] - 0.5, image.shape[0] - 0.5, -0.5)  # over the whole image, as its pixels lie
+        drawn = axis.imshow(values, SIGNED_COLORS, centered_norm([values]), extent=extent, interpolation="nearest")
+        axis.set_aspect(aspect)
+        axis.set_title(f"{name} ({values.shape[0]}x{values.shape[1]})")
+        figure.colorbar(drawn, ax=axis, label=f"red: for {class_name}, blue: against it")
     for axis in axes:
         axis.set_axis_off()
         if mask is not None and mask.any():

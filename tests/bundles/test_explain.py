@@ -120,7 +120,9 @@ class TestExplain(InFolder):
         case = self.work / "eval" / "maps" / "case_0000"
         self.assertEqual(json.loads((case / "case.json").read_text())["variant"], variant.removeprefix("variant_"))
         shown = {file.name.removesuffix(".nii.gz") for file in case.glob("*.nii.gz")}
-        self.assertEqual(shown, {"image", "mask", *(f"{name}_{level}" for name, level in keys)})
+        channels = {f"channel_{c}" for c in range(4)} if root == BRATS else set()
+        keys |= {(f"{name}_signed", level) for name, level in keys if name.startswith("contribution")}
+        self.assertEqual(shown, {"image", "mask", *channels, *(f"{name}_{level}" for name, level in keys)})
         image = nib.load(case / "image.nii.gz").get_fdata()
         self.assertTrue(0 <= image.min() < image.max() <= 1)
         self._picture()

@@ -42,7 +42,7 @@ class TestNames(unittest.TestCase):
 
     def test_what_networks_say_themselves_stands_together(self):
         own = ["vit_attention", "attention", "patch_attention", "contribution", "contribution_sum"]
-        own += ["consistent", "cvx", NETWORK]
+        own += ["contribution_signed", "contribution_sum_signed", "consistent", "cvx", NETWORK]
         places = {row_order("exact", name)[0] for name in own}
         self.assertEqual(len(places), 1)
         others = [row_order("exact", name)[0] for name in [*EXPLAINERS, "new"] if name not in own]

@@ -38,7 +38,8 @@ CAMS = [f"{name}/{level}" for name in ("gradcam", "hirescam") for level in LEVEL
 GRADIENTS = [f"{name}/{level}" for name in ("gradient_x_input", "integrated_gradients") for level in LEVELS]
 RULES = [f"{name}/{level}" for name in ("deeplift", "lrp") for level in LEVELS]
 OTHERS = ["occlusion", "random", "gaussian", "smoothed_intensity"]
-PARTS = ["contribution/fine", "contribution/coarse", "contribution_sum"]
+SIGNED = ["contribution_signed/fine", "contribution_signed/coarse", "contribution_sum_signed"]
+PARTS = ["contribution/fine", "contribution/coarse", "contribution_sum", *SIGNED]
 ATTENTION = [f"{name}/{level}" for name in ("attention", "consistent", "cvx") for level in LEVELS]
 
 
@@ -90,9 +91,15 @@ class TestMakeExplainers(unittest.TestCase):
 
     @parameterized.expand(
         [
-            ("baseline", ["contribution", *CAMS, "cam", "saliency", *RULES, *GRADIENTS, *OTHERS]),
+            (
+                "baseline",
+                ["contribution", "contribution_signed", *CAMS, "cam", "saliency", *RULES, *GRADIENTS, *OTHERS],
+            ),
             ("unconstrained", [*ATTENTION[:2], *PARTS, *ATTENTION[2:], *CAMS, "saliency", *GRADIENTS, *OTHERS]),
-            ("tau_fine_gated", [*ATTENTION[:2], "contribution", *CAMS, "cam", "saliency", *GRADIENTS, *OTHERS]),
+            (
+                "tau_fine_gated",
+                [*ATTENTION[:2], "contribution", "contribution_signed", *CAMS, "cam", "saliency", *GRADIENTS, *OTHERS],
+            ),
             ("exact", [*ATTENTION[:2], *PARTS, *CAMS, "saliency", *GRADIENTS, *OTHERS]),
         ]
     )
@@ -100,13 +107,19 @@ class TestMakeExplainers(unittest.TestCase):
         network = build(name, 2, "unet", 16)[0].eval()
         explainers = make_explainers(network.with_attention(), batch_size=3, window=4)
         self.assertEqual(list(explainers), expected)
-        for key, relevance in _explain(explainers, _image(), 1).items():
+        maps = _explain(explainers, _image(), 1)
+        for key, relevance in maps.items():
             self.assertEqual(relevance.shape[:2], (2, 1), key)
+            if "_signed" in key:
+                torch.testing.assert_close(relevance.relu(), maps[key.replace("_signed", "")], rtol=0, atol=0)
+                relevance = relevance.relu()
             self.assertGreaterEqual(float(relevance.min()), 0, key)
             side = {"fine": 4, "coarse": 2}.get(key.partition("/")[2])
             if key.startswith("attention") and len(network.attend) == 1:
                 side = 4  # the one map that it has, under both names
-            side = side or {"occlusion": 8, "cam": 1, "contribution": 1, "contribution_sum": 4}.get(key, 16)
+            side = side or {"occlusion": 8, "cam": 1, "contribution": 1, "contribution_sum": 4}.get(
+                key.replace("_signed", ""), 16
+            )
             self.assertEqual(relevance.shape[-1], side, key)
 
     @parameterized.expand(["baseline", "unconstrained"])

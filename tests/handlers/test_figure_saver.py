@@ -114,6 +114,37 @@ class TestFigureSaver(unittest.TestCase):
         (_, maps), _ = self._drawn(item)
         self.assertEqual(list(maps), ["attention fine"])
 
+    def _contributions(self) -> dict[str, torch.Tensor]:
+        rng = torch.Generator().manual_seed(2)
+        return {
+            "contribution_fine": torch.randn(3, 4, 2, generator=rng),
+            "contribution_coarse": torch.randn(3, 2, 1, generator=rng),
+            "pred": torch.tensor([0.1, 0.7, 0.2]),
+        }
+
+    def test_contribution_to_the_predicted_class(self):
+        more = self._contributions()
+        total = (
+            more["contribution_fine"] + more["contribution_coarse"].repeat_interleave(2, 1).repeat_interleave(2, 2) / 4
+        )
+        _, options = self._drawn(_item(**more), multi_label=True)
+        np.testing.assert_allclose(options["signed"]["contribution"], total[1], rtol=1e-5)
+        self.assertEqual(options["class_name"], "mild")
+        _, options = self._drawn(_item(**more))  # as softmax compares
+        np.testing.assert_allclose(options["signed"]["contribution"], total[1] - (total[0] + total[2]) / 2, atol=1e-6)
+
+    def test_a_single_map_counts_once(self):
+        more = self._contributions()
+        more["contribution_coarse"] = more["contribution_fine"].clone()
+        _, options = self._drawn(_item(**more), multi_label=True)
+        np.testing.assert_array_equal(options["signed"]["contribution"], more["contribution_fine"][1])
+
+    def test_no_contributions(self):
+        self.assertNotIn("signed", self._drawn(_item())[1])
+        more = self._contributions()
+        del more["pred"]  # of no class
+        self.assertNotIn("signed", self._drawn(_item(**more))[1])
+
     def test_half_precision_and_gradients(self):
         item = _item(attention_fine=torch.rand(1, 8, 4, dtype=torch.bfloat16), image=torch.rand(1, 16, 8).half())
         item["attention_coarse"] = torch.rand(1, 4, 2, requires_grad=True)

@@ -23,7 +23,7 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from parameterized import parameterized
 
 from monai_dd.visualize import attention_figure, overlay_attention
-from monai_dd.visualize.overlays import resize_to
+from monai_dd.visualize.overlays import centered_norm, resize_to
 
 
 class TestResize(unittest.TestCase):
@@ -123,6 +123,26 @@ class TestFigure(unittest.TestCase):
         np.testing.assert_array_equal(axes[0].images[0].get_array(), self.image)
         np.testing.assert_array_equal(axes[1].images[0].get_array(), overlay_attention(self.image, self.maps["fine"]))
         self.assertFalse(any(a.axison for a in axes))
+
+    def test_contributions_are_red_for_the_class_and_blue_against_it(self):
+        values = np.array([[-2.0, 0.0], [1.0, 0.5]])
+        axes = self._panels(
+            attention_figure(self.image, self.maps, signed={"sum": values}, class_name="severe", aspect=2)
+        )
+        self.assertEqual([a.get_title() for a in axes[:4]], ["image", "fine (8x4)", "coarse (4x2)", "sum (2x2)"])
+        drawn = axes[3].images[0]
+        self.assertEqual(drawn.get_clim()[1], -drawn.get_clim()[0])
+        colors = drawn.to_rgba(np.array([-2.0, 0.0, 2.0]))
+        self.assertTrue(colors[0, 2] > colors[0, 0] + 0.2 and colors[2, 0] > colors[2, 2] + 0.2)
+        np.testing.assert_allclose(colors[1, :3], 1, atol=0.05)
+        self.assertEqual(axes[4].get_ylabel(), "red: for severe, blue: against it")
+        boxes = [a.get_window_extent() for a in axes[:4]]  # the map lies as the image does
+        for box in boxes[1:]:
+            np.testing.assert_allclose([box.width, box.height], [boxes[0].width, boxes[0].height], rtol=1e-3)
+        self.assertEqual((axes[3].get_xlim(), axes[3].get_ylim()), (axes[0].get_xlim(), axes[0].get_ylim()))
+
+    def test_a_contribution_of_zero_has_a_scale(self):
+        self.assertEqual(centered_norm([np.zeros((2, 2))]).vmax, 1)
 
     def test_no_maps(self):
         self.assertEqual(len(self._panels(attention_figure(self.image, {}))), 1)

@@ -25,7 +25,7 @@ from tqdm import tqdm
 from monai_dd.evaluation.explanations.measures import ExplainedBatch, Measure
 from monai_dd.evaluation.explanations.writer import ExplanationWriter
 from monai_dd.evaluation.maps.writer import CaseMaps
-from monai_dd.evaluation.schema import NETWORK, split_key
+from monai_dd.evaluation.schema import NETWORK, is_signed, split_key
 from monai_dd.utils.checks import check_finite, check_option
 from monai_dd.utils.weights import compute_checksum
 
@@ -37,6 +37,7 @@ class ExplanationSaver:
 
     Rows are appended map by map, and the same evaluation started again goes on where it stopped. With several processes
     each explains its share of the images. Values depend neither on the size of batches nor on the number of processes.
+    Explainers whose name ends in ``_signed`` are not measured, but give maps of the cases that ``maps`` writes.
 
     Args:
         output_dir: folder of ``explanations.csv``.
@@ -159,13 +160,15 @@ class ExplanationSaver:
             bar.set_postfix_str(key)
             name, level = split_key(key)
             todo = {i for i, case in enumerate(cases) if (case, name, level) not in self.results.done}
+            todo = set() if is_signed(name) else todo
             places = sorted(todo | set(shown))
             if not places:
                 continue
             part = ExplainedBatch(*(None if field is None else field[places] for field in batch))
             relevance = explainer(part.image, part.explained)
             check_finite(f"map of {key}", relevance)
-            values = {k: v.tolist() for measure in self.measures for k, v in measure(part, relevance, key).items()}
+            measures = self.measures if todo else []
+            values = {k: v.tolist() for measure in measures for k, v in measure(part, relevance, key).items()}
             for row, i in enumerate(places):
                 if i in todo:
                     self.results.write(cases[i], name, level, {k: v[row] for k, v in values.items()}, groups[i])

@@ -26,7 +26,7 @@ from monai_dd.evaluation.figures.maps import draw_plane, transparent_colormap
 from monai_dd.evaluation.maps.planes import read_plane
 from monai_dd.evaluation.maps.reader import Case, CaseMap
 from monai_dd.evaluation.names import row_order
-from monai_dd.evaluation.schema import IMAGE_LEVEL
+from monai_dd.evaluation.schema import IMAGE_LEVEL, is_signed
 from monai_dd.visualize.overlays import resize_to
 
 __all__ = ["box_figure", "scale_map"]
@@ -54,7 +54,7 @@ def box_figure(cases: Sequence[Case], colormap: str = "viridis", panel: float = 
     r"""Image with its box, then the maps of one variant after the other (Khakzar et al. 2019, Fig. 1).
 
     Maps with a value for each pixel, such as saliency, are shown in gray by themselves, others over the image. Of
-    an explainer with maps of several levels the finest is taken.
+    an explainer with maps of several levels the finest is taken. Signed maps are left out.
 
     Args:
         cases: a row each.
@@ -78,7 +78,7 @@ def box_figure(cases: Sequence[Case], colormap: str = "viridis", panel: float = 
     """
     if not cases:
         raise ValueError("cases: expected one or more, got none")
-    keys = {(m.variant, m.explainer) for case in cases for m in case.maps}
+    keys = {key for case in cases for key in _pick(case)}
     columns = sorted(keys, key=lambda key: (*row_order(key[0], "")[1:3], key[1] in _PIXELWISE, key[1]))
     planes = [read_plane(case, _pick(case)) for case in cases]
     ratios = [plane.size[0] / plane.size[1] for plane in planes]
@@ -117,7 +117,8 @@ def _pick(case: Case) -> dict[tuple[str, str], CaseMap]:
     """The finest map of each variant and explainer."""
     order = {IMAGE_LEVEL: 0, "fine": 1}
     found: dict[tuple[str, str], CaseMap] = {}
-    for one in sorted(case.maps, key=lambda m: (order.get(m.level, 2), m.level)):
+    unsigned = [m for m in case.maps if not is_signed(m.explainer)]
+    for one in sorted(unsigned, key=lambda m: (order.get(m.level, 2), m.level)):
         found.setdefault((one.variant, one.explainer), one)
     return found
 

@@ -23,6 +23,7 @@ from nibabel.filebasedimages import ImageFileError
 from nibabel.spatialimages import HeaderDataError
 
 from monai_dd.evaluation.maps.reader import Case, CaseMap
+from monai_dd.evaluation.schema import is_signed
 
 __all__ = ["Plane", "read_plane", "relative_map"]
 
@@ -35,7 +36,8 @@ class Plane:
         image: ``(H, W)``, 0 to 1.
         mask: ``(H, W)`` of its own size, None without a mask in the plane.
         size: height and width in mm.
-        maps: ``(h, w)`` relative to the uniform map, each of its own size.
+        maps: ``(h, w)`` relative to the uniform map, each of its own size; signed ones times the number of their cells,
+            so that the mean is what all cells add.
     """
 
     image: np.ndarray
@@ -59,11 +61,12 @@ def read_plane(case: Case, maps: Mapping[Hashable, CaseMap]) -> Plane:
     """Read the files of a case.
 
     A 2D image is its own plane. Of a 3D image it is the slice of the third axis with most of the mask, the middle one
-    where there is no mask; maps are made relative before their slice is taken.
+    where there is no mask; maps are made relative before their slice is taken. Signed maps are those of explainers
+    whose name says so, see :mod:`monai_dd.evaluation.schema`.
 
     Raises:
         ValueError: one line for a file that is no NIfTI image of two or three axes, pixels without a size, a map of
-            other axes than the image, and maps with negative or not finite values.
+            other axes than the image, and maps with not finite values, or negative ones where they are not signed.
     """
     image, spacing = _read(case.image)
     if not (np.isfinite(spacing[:2]).all() and spacing[:2].min() > 0):
@@ -79,9 +82,10 @@ def read_plane(case: Case, maps: Mapping[Hashable, CaseMap]) -> Plane:
         values, _ = _read(one.path)
         if values.ndim != image.ndim:
             raise ValueError(f"{one.path}: expected {image.ndim} axes as the image has, got {values.ndim}")
-        if not np.isfinite(values).all() or values.min() < 0:
-            raise ValueError(f"{one.path}: expected finite, non-negative values")
-        planes[key] = _slice(relative_map(values), place)
+        signed = is_signed(one.explainer)
+        if not np.isfinite(values).all() or (values.min() < 0 and not signed):
+            raise ValueError(f"{one.path}: expected finite{'' if signed else ', non-negative'} values")
+        planes[key] = _slice(values * values.size if signed else relative_map(values), place)
     shown = np.clip(np.nan_to_num(_slice(image, place)), 0, 1)
     outline = None if mask is None else _slice(mask, place)
     size = (shown.shape[0] * spacing[0], shown.shape[1] * spacing[1])

@@ -19,7 +19,7 @@ from pathlib import Path
 
 from monai_dd.evaluation.files import find_files
 from monai_dd.evaluation.names import in_paper_protocol, row_name
-from monai_dd.evaluation.schema import CASE_FILE, IMAGE_FILE, MASK_FILE, read_map_file
+from monai_dd.evaluation.schema import CASE_FILE, CHANNEL_FILE, IMAGE_FILE, MASK_FILE, read_map_file
 from monai_dd.utils.checks import check_option
 
 __all__ = ["Case", "CaseMap", "read_cases"]
@@ -80,6 +80,7 @@ def read_cases(
     explainers: Collection[str] | None = None,
     cases: Collection[str] | None = None,
     paper_protocol: bool = False,
+    channel: int | None = None,
 ) -> list[Case]:
     """Cases below ``paths`` with their maps.
 
@@ -90,6 +91,7 @@ def read_cases(
         explainers: these only, all by default.
         cases: these only, all by default: names of folders, such as ``case_0003``, or identifiers of images.
         paper_protocol: leave out attributions, such as GradCAM, of other networks than the baseline.
+        channel: of the image; the one that the evaluation chose when None.
 
     Raises:
         ValueError: one line for folders without maps, files that cannot be read, two maps of one name and image, or
@@ -118,7 +120,7 @@ def read_cases(
         if (variants and info["variant"] not in variants) or (cases and not {folder.name, info["image"]} & set(cases)):
             continue
         if info["image"] not in joined:
-            joined[info["image"]] = _case(folder, info)
+            joined[info["image"]] = _case(folder, info, channel)
         _add_maps(joined[info["image"]], folder, info)
     _check_names("explainers", explainers, {m.explainer for case in joined.values() for m in case.maps})
     for case in joined.values():
@@ -157,8 +159,8 @@ def _read(file: Path) -> dict:
     return info
 
 
-def _case(folder: Path, info: dict) -> Case:
-    image, mask = folder / IMAGE_FILE, folder / MASK_FILE
+def _case(folder: Path, info: dict, channel: int | None) -> Case:
+    image, mask = folder / (IMAGE_FILE if channel is None else CHANNEL_FILE.format(channel)), folder / MASK_FILE
     if not image.is_file():
         raise ValueError(f"{folder}: expected {image.name} next to {CASE_FILE}, found none")
     return Case(folder.name, image, mask if mask.is_file() else None, info.get("label"), info.get("class_names") or [])

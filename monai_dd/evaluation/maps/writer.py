@@ -24,7 +24,15 @@ import torch
 from monai.data.utils import to_affine_nd
 from monai.transforms.utils import scale_affine
 
-from monai_dd.evaluation.schema import CASE_FILE, CASE_FOLDER, IMAGE_FILE, MASK_FILE, map_file, split_key
+from monai_dd.evaluation.schema import (
+    CASE_FILE,
+    CASE_FOLDER,
+    CHANNEL_FILE,
+    IMAGE_FILE,
+    MASK_FILE,
+    map_file,
+    split_key,
+)
 from monai_dd.handlers.figure_saver import check_range, to_gray
 
 __all__ = ["CaseMaps"]
@@ -34,7 +42,8 @@ class CaseMaps:
     """Write the first cases of an evaluation, with their maps, to folders ``case_0000``, ``case_0001``, ...
 
     A folder has ``image.nii.gz`` (one channel, 0 to 1 as it is shown), ``mask.nii.gz`` where there is one, each map at
-    its own resolution with an affine that puts it over the image, and ``case.json``. The first process writes.
+    its own resolution with an affine that puts it over the image, and ``case.json``. Of an image with several channels
+    ``channel_0.nii.gz`` ... hold each of them, in 8 bits. The first process writes.
 
     Args:
         output_dir: folder of the folders.
@@ -109,9 +118,13 @@ class CaseMaps:
         frame = to_affine_nd(3, np.asarray(getattr(image, "affine", np.eye(4)), dtype=np.float64))
         planes = {IMAGE_FILE: gray, **({} if mask is None else {MASK_FILE: _array(mask)})}
         planes.update({map_file(*split_key(key)): _array(relevance) for key, relevance in maps.items()})
-        for name, values in planes.items():
+        channels = range(len(image)) if len(image) > 1 else []
+        names = {CHANNEL_FILE.format(c): to_gray(image, c, self.image_range, self.background) for c in channels}
+        for name, values in (planes | names).items():
             place = to_affine_nd(3, scale_affine(gray.shape, values.shape))
-            nib.save(nib.Nifti1Image(values.astype(np.float32), frame @ place), folder / name)
+            file = nib.Nifti1Image(values.astype(np.float32), frame @ place)
+            file.set_data_dtype(np.uint8 if name in names else np.float32)
+            nib.save(file, folder / name)
         text = json.dumps({**(info or {}), "class_names": self.class_names}, indent=4)
         (folder / CASE_FILE).write_text(text + "\n", encoding="utf-8")
 

@@ -260,6 +260,38 @@ class TestExplanationSaver(unittest.TestCase):
         np.testing.assert_allclose(fine.affine @ [0, 0, 0, 1], AFFINE.numpy() @ [1.5, 1.5, 0, 1])
         np.testing.assert_allclose(fine.affine @ [3, 3, 0, 1], AFFINE.numpy() @ [13.5, 13.5, 0, 1])
 
+    def test_maps_with_a_sign_are_written_and_not_measured(self):
+        network, classes = self.network, []
+
+        def signed(image, class_idx):
+            classes.extend(class_idx.tolist())
+            return AttentionExplainer(network)(image, class_idx) - 1
+
+        maps = CaseMaps(self.root / "maps", max_cases=2)
+        made = {"attention/fine": AttentionExplainer(network), "any_signed/fine": signed}
+        values = self.run_saver(explainers=lambda: made, maps=maps)
+        self.assertEqual({key[1] for key in values}, {"network", "attention"})
+        self.assertEqual(len(classes), 2)  # of the cases that are shown alone
+        for number in range(2):
+            files = [
+                nib.load(self.root / "maps" / f"case_{number:04d}" / f"{n}_fine.nii.gz")
+                for n in ("attention", "any_signed")
+            ]
+            attention, other = (file.get_fdata() for file in files)
+            np.testing.assert_allclose(other, attention - 1, atol=1e-6)
+
+    def test_channels_of_a_case(self):
+        image = torch.rand(2, 8, 4, generator=torch.Generator().manual_seed(0)) * 2 - 1
+        CaseMaps(self.root, channel=1, image_range=(-1, 1)).save(0, image, {})
+        shown, *channels = (
+            nib.load(self.root / "case_0000" / f"{n}.nii.gz") for n in ("image", "channel_0", "channel_1")
+        )
+        np.testing.assert_allclose(shown.get_fdata(), (image[1] + 1) / 2, atol=1e-6)
+        for file, channel in zip(channels, image, strict=True):
+            self.assertEqual(file.get_data_dtype(), np.uint8)
+            np.testing.assert_allclose(file.get_fdata(), (channel + 1) / 2, atol=0.5 / 255 + 1e-6)
+            np.testing.assert_array_equal(file.affine, shown.affine)
+
     def test_data_without_masks(self):
         values = self.run_saver(_items(masks=False), maps=CaseMaps(self.root / "maps", 1))
         probabilities = {f"probability_{k}" for k in range(3)}

@@ -150,6 +150,59 @@ class TestFigure(unittest.TestCase):
             self.assertGreaterEqual(whole.x0, -1)
             self.assertGreaterEqual(whole.y0, foot.y1 - 1)
 
+    def _signed(self):
+        values = np.array([[-0.5, 0.0], [0.25, 0.5], [0.0, 0.0], [0.0, 0.125]])
+        maps = {"contribution_signed_fine": values, "attention_coarse": np.ones((4, 2))}
+        write_case(self.folder / "s" / "case_0000", np.zeros((24, 12)), maps, np.ones((24, 12)), predicted=0)
+        return values
+
+    def test_a_map_with_a_sign_is_red_for_the_class_and_blue_against_it(self):
+        values = self._signed()
+        figure, _ = self._draw()
+        titles = [axis.get_title() for axis in figure.axes]
+        self.assertEqual(len(figure.axes), 1 + 2 + 2)  # image, two maps, two bars of colors
+        drawn = figure.axes[titles.index("exact: contribution\nsigned")].images[1]
+        np.testing.assert_allclose(drawn.get_array(), values * 8)  # the mean is the sum of the file's
+        self.assertEqual(drawn.get_clim(), (-4, 4))
+        (red, _, blue, opaque), white, (for_red, _, for_blue, _) = (drawn.to_rgba(v) for v in (-4.0, 0.0, 4.0))
+        self.assertTrue(blue > red + 0.2 and for_red > for_blue + 0.2 and min(white[:3]) > 0.95 and opaque == 1)
+        self.assertEqual(
+            [axis.get_ylabel() for axis in figure.axes[3:]], ["map / its mean", "against (blue), for (red)"]
+        )
+        self.assertIn("red speaks for the class, blue against it", figure.texts[0].get_text().replace("\n", " "))
+
+    def test_without_a_sign_nothing_is_said_of_it(self):
+        self._write(1)
+        self.assertNotIn("red", self._draw()[0].texts[0].get_text())
+
+    def test_all_maps_of_a_row_with_a_sign_have_one_scale(self):
+        self._signed()
+        maps = {"contribution_signed_coarse": np.array([[-5.0]]), "contribution_signed_fine": np.ones((1, 1))}
+        write_case(self.folder / "b", np.zeros((24, 12)), maps, variant="dual", predicted=0)
+        columns = ["exact:contribution_signed/fine", "dual:contribution_signed/fine", "dual:contribution_signed/coarse"]
+        figure, _ = self._draw(columns=columns)
+        limits = {axis.images[1].get_clim() for axis in figure.axes[1:4]}
+        self.assertEqual(len(limits), 1)
+        # 99.5 % of the way through the ten magnitudes is 95.5 % of the step from 4 to 5
+        np.testing.assert_allclose(limits.pop(), (-4.955, 4.955))
+
+    def test_columns(self):
+        self._write(2)
+        self._signed()
+        chosen = ["exact:attention/coarse", "exact:contribution_signed/fine", "exact:gradcam/fine"]
+        cases = read_cases([self.folder / "exact"])
+        figure = map_figure(cases, columns=[chosen[2], chosen[0]])
+        self.assertEqual(
+            [axis.get_title() for axis in figure.axes[:3]], ["image", "exact: gradcam, fine", "exact, coarse"]
+        )
+        self.assertEqual([axis.images[1].get_array().shape for axis in figure.axes[1:3]], [(8, 4), (4, 2)])
+        self.assertEqual(len(figure.axes), 2 * (1 + 2 + 1))  # a row for each case
+        self.assertEqual(figure.axes[0].get_ylabel(), "case_0000\nnormal")
+        with self.assertRaisesRegex(
+            ValueError, r"^columns: expected one of \['exact:attention/coarse', .*, got 'cam'$"
+        ):
+            map_figure(cases, columns=["cam"])
+
     def test_refuses_levels_that_are_not_there(self):
         self._write(1)
         with self.assertRaisesRegex(ValueError, r"^levels: expected maps at \['level1'\], found \['coarse', 'fine'\]$"):
