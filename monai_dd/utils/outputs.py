@@ -156,7 +156,8 @@ def read_contributions(output: Mapping[str, torch.Tensor]) -> list[torch.Tensor]
         ValueError: when ``output`` has no contributions.
 
     Example:
-        >>> output = make_output(torch.zeros(1, 2), [], [], [], contribution=[torch.ones(1, 2, 4, 4)])
+        >>> maps = [torch.zeros(1, 1, 4, 4)]
+        >>> output = make_output(torch.zeros(1, 2), maps, maps, maps, contribution=[torch.ones(1, 2, 4, 4)])
         >>> len(read_levels(output, "contribution")), len(read_contributions(output))
         (2, 1)
     """

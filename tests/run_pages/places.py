@@ -78,6 +78,12 @@ PLACES = {
     ],
     "docs/explanations.rst": [
         Place("fdg", FDG),
+        Place(
+            *("fdg", FDG),
+            "python -m monai.bundle run --config_file \"['configs/train.json','configs/evaluate.json',"
+            "'configs/explain.json','configs/variant_baseline.json']\" --dataset_dir DATA --model_name baseline.pt "
+            "--output_dir eval/baseline",
+        ),
         Place("fdg", FDG),
         Place(
             *("fdg", FDG),
