@@ -177,6 +177,8 @@ class TestOverlays(unittest.TestCase):
     def test_variant_touches_network_and_loss_only(self, _name, root, variant):
         config = _overlay(root, variant)
         more = {"iteration_update"} & set(parser("train", root=root).get())  # of a bundle that offers another one
+        if variant == "variant_softcam":  # its loss reads the contributions
+            more = more | {"contribution"}
         self.assertEqual({key.split("#")[0] for key in config}, {"network_def", "loss"} | more)
         known = parser("train", root=root)["network_def"]
         self.assertEqual([k for k in config if k.startswith("network_def#") and k.split("#")[1] not in known], [])
