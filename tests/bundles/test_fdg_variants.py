@@ -67,8 +67,8 @@ class TestVariants(InFolder):
         self.assertEqual([f.name for f in figures], [f"case_{i:04d}.png" for i in range(count)])
         for figure in figures:
             picture = imread(figure)[..., :3]
-            # three whole bodies side by side, each two to four times as high as wide
-            self.assertTrue(0.7 < picture.shape[0] / picture.shape[1] < 1.5, picture.shape)
+            # three whole bodies side by side, each two to four times as high as wide; with contributions a fourth
+            self.assertTrue(0.5 < picture.shape[0] / picture.shape[1] < 1.5, picture.shape)
             self.assertGreater(picture.std(), 0.05, "not an empty page")
 
     def _check_evaluation(self, variant: str) -> None:
