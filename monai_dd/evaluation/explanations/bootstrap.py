@@ -25,7 +25,13 @@ __all__ = ["Bootstrap", "Interval"]
 
 
 class Interval(NamedTuple):
-    """A number and the bounds of its interval."""
+    """A number and the bounds of its interval.
+
+    Example:
+        >>> value, low, high = Interval(0.5, low=0.25, high=0.625)
+        >>> low, high
+        (0.25, 0.625)
+    """
 
     value: float
     low: float

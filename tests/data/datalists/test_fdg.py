@@ -118,6 +118,12 @@ class TestSplit(InFolder):
         table = self.studies(*([label] for label in CLASSES * 4))
         self.assertNotIn("Doe", json.dumps(build_fdg_datalist(self.root, table)))
 
+    def test_studies_of_a_patient_have_one_number(self):
+        table = self.studies(*([label, label] for label in CLASSES * 2))
+        datalist = build_fdg_datalist(self.root, table, val_fraction=0.5)
+        groups = {i["image"]: i["group"] for i in datalist["training"] + datalist["validation"]}
+        self.assertEqual(groups, {f"s{i:03d}": str(i // 2) for i in range(12)})
+
     def test_labels_as_words_and_numbers(self):
         table = self.studies(["Normal"], [" mild "], ["SEVERE"], ["0"], ["1"], ["2"])
         datalist = build_fdg_datalist(self.root, table, val_fraction=0.5)
