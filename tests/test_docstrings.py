@@ -37,7 +37,6 @@ WITHOUT_EXAMPLE: dict[str, str] = {
     "monai_dd.dicom.ReferenceTime": "enum",
     "monai_dd.dicom.SUVFactors": "returned",
     "monai_dd.dicom.SUVWarning": "warning",
-    "monai_dd.evaluation.Interval": "returned",
     "monai_dd.evaluation.LocalizationRun": "returned",
     "monai_dd.evaluation.Measure": "protocol",
     "monai_dd.explain.CompletenessWarning": "warning",
