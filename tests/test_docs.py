@@ -36,6 +36,7 @@ from monai_dd.__main__ import _parser as build_parser
 from monai_dd.bundle import compose_bundle
 from monai_dd.data.phantoms import create_pet_phantom, write_pet_series
 from monai_dd.dicom.secondary_capture import attention_secondary_capture
+from tests.run_pages.blocks import without_comment
 
 ROOT = Path(__file__).resolve().parents[1]
 BUNDLE = ROOT / "bundles" / "fdg_pet_biodistribution_classification"
@@ -128,7 +129,7 @@ def parse(line: str) -> None:
     Raises:
         ValueError: for one that ``monai-dd`` refuses.
     """
-    words = shlex.split(line, comments=True)
+    words = shlex.split(without_comment(line))
     arguments = words[1:] if words[0] == "monai-dd" else words[3:]
     try:
         with contextlib.redirect_stdout(io.StringIO()):
