@@ -18,6 +18,7 @@ import torch
 from monai.config.type_definitions import NdarrayOrTensor
 from monai.data import MetaTensor, get_track_meta
 from monai.transforms import InvertibleTransform
+from monai.transforms.croppad.array import Crop
 from monai.utils import TraceKeys, TransformBackends, convert_to_tensor
 
 from monai_dd.transforms.hemisphere.functional import MODES, SIDES, hemisphere_windows
@@ -29,7 +30,9 @@ __all__ = ["Hemisphere"]
 class Hemisphere(InvertibleTransform):
     """Keep one hemisphere of a slice of the brain: everything outside its window of columns becomes 0.
 
-    It keeps its place, and the slice its size and affine, so resizing, flips and overlays work as on the slice. Sides
+    It keeps its place, and the slice its size and affine, so resizing, flips and overlays work as on the slice. With
+    ``crop`` the window is all that is left, with an affine of its own: a network then has no pixels without brain to
+    look at, and an image twice as high as wide has pixels that are about square. Sides
     are those of the picture: in a slice in radiological convention ``"image_left"`` is the patient's right.
 
     ``inverse`` keeps of any map of the slice's size what lies in the window: the maps of both hemispheres,
@@ -41,6 +44,7 @@ class Hemisphere(InvertibleTransform):
         mode: where to cut, ``"boundary"``, ``"midline"`` or ``"matched"``, see :py:func:`hemisphere_windows`.
         side: ``"image_left"`` or ``"image_right"``.
         threshold: fraction of the slice's maximum that foreground exceeds; the slice is cut before it is normalized.
+        crop: leave out the columns outside the window; ``inverse`` puts them back as 0.
 
     Raises:
         ValueError: ``mode`` or ``side`` is unknown.
@@ -56,10 +60,13 @@ class Hemisphere(InvertibleTransform):
 
     backend = [TransformBackends.TORCH]
 
-    def __init__(self, mode: str = "midline", side: str = "image_left", threshold: float = 0.0) -> None:
+    def __init__(
+        self, mode: str = "midline", side: str = "image_left", threshold: float = 0.0, crop: bool = False
+    ) -> None:
         self.mode = check_option("mode", mode, MODES)
         self.side = check_option("side", side, SIDES)
         self.threshold = threshold
+        self.cropper = Crop() if crop else None
 
     def window(
         self, img: NdarrayOrTensor, mask: NdarrayOrTensor | None = None, side: str | None = None
@@ -84,7 +91,8 @@ class Hemisphere(InvertibleTransform):
             window: columns ``(start, stop)`` to keep, in place of those that mode, mask and side give.
 
         Returns:
-            slice ``(C, H, W)``, a ``MetaTensor`` (a tensor when MONAI does not track metadata).
+            slice ``(C, H, W)``, with ``crop`` ``(C, H, stop - start)``, a ``MetaTensor`` (a tensor when MONAI does not
+            track metadata).
 
         Raises:
             ValueError: ``img`` is not ``(C, H, W)``, ``side`` is unknown, ``window`` is empty or reaches out of the
@@ -95,6 +103,8 @@ class Hemisphere(InvertibleTransform):
         start, stop = self.window(img, mask, side) if window is None else (int(column) for column in window)
         img = convert_to_tensor(img, track_meta=get_track_meta())
         half = _keep(convert_to_tensor(img, track_meta=False), start, stop)
+        if self.cropper is not None:
+            return self.cropper(img, slices=(slice(None), slice(start, stop)))
         if not isinstance(img, MetaTensor):
             return half
         half = MetaTensor(half).copy_meta_from(img)
@@ -109,6 +119,8 @@ class Hemisphere(InvertibleTransform):
         Raises:
             ValueError: ``data`` does not have the size of the slice that was cut.
         """
+        if self.cropper is not None:
+            return self.cropper.inverse(data)
         transform = self.pop_transform(data)
         start, stop = transform[TraceKeys.EXTRA_INFO]["window"]
         size = tuple(int(n) for n in transform[TraceKeys.ORIG_SIZE])

@@ -103,6 +103,7 @@ class Hemisphered(MapTransform, InvertibleTransform):
         mask_key: key of the mask ``(1, H, W)`` of the tumor.
         window_key: key of the columns ``(start, stop)`` to keep.
         threshold: fraction of the slice's maximum that foreground exceeds.
+        crop: leave out the columns outside the window, see :py:class:`Hemisphere`.
         allow_missing_keys: do not raise when one of ``keys`` is missing.
 
     Example:
@@ -124,11 +125,12 @@ class Hemisphered(MapTransform, InvertibleTransform):
         mask_key: str = "mask",
         window_key: str = "window",
         threshold: float = 0.0,
+        crop: bool = False,
         allow_missing_keys: bool = False,
     ) -> None:
         super().__init__(keys, allow_missing_keys)
         self.window = HemisphereWindowd(keys, mode, side_key, mask_key, window_key, threshold, allow_missing_keys)
-        self.hemisphere = self.window.hemisphere
+        self.hemisphere = Hemisphere(mode, threshold=threshold, crop=crop)
 
     def __call__(self, data: Mapping[Hashable, Any]) -> dict[Hashable, Any]:
         """Cut the slice of every key.

@@ -20,7 +20,7 @@ from monai.data import MetaTensor, set_track_meta
 from monai.transforms import Compose, Resize
 from parameterized import parameterized
 
-from monai_dd.transforms.hemisphere import SIDES, Hemisphere, hemisphere_windows
+from monai_dd.transforms.hemisphere import SIDES, Hemisphere, hemisphere_windows, midline_column
 
 SIZE = (10, 24)
 AFFINE = torch.tensor([[0.0, -1, 0, 7], [-2, 0, 0, 9], [0, 0, 3, 60], [0, 0, 0, 1]], dtype=torch.float64)
@@ -52,6 +52,28 @@ class TestHemisphere(unittest.TestCase):
         self.assertIsInstance(half, MetaTensor)
         torch.testing.assert_close(half.affine, AFFINE, rtol=0, atol=0)
         self.assertEqual(half.meta["filename_or_obj"], "slice")
+
+    @parameterized.expand([(mode, side) for mode in ("boundary", "midline", "matched") for side in SIDES])
+    def test_crop_leaves_the_window_alone(self, mode, side):
+        image, mask = slice_of_brain(), tumor()
+        whole, cut = Hemisphere(mode, side)(image, mask), Hemisphere(mode, side, crop=True)
+        half = cut(image, mask)
+        start, stop = hemisphere_windows(mode, image, mask)[SIDES.index(side)]
+        self.assertTrue(torch.equal(half.as_tensor(), image.as_tensor()[..., start:stop]))
+        # a pixel lies where it lay
+        before, after = (torch.tensor([2.0, column, 0, 1], dtype=torch.float64) for column in (3 + start, 3))
+        torch.testing.assert_close(half.affine @ after, AFFINE @ before)
+        self.assertEqual(half.meta["filename_or_obj"], "slice")
+        torch.testing.assert_close(cut.inverse(half).as_tensor(), whole.as_tensor(), rtol=0, atol=0)
+        resize = Resize((20, 16), mode="nearest")
+        self.assertEqual(cut.inverse(resize.inverse(resize(cut(image, mask)))).shape, image.shape)
+
+    def test_crop_without_metadata(self):
+        set_track_meta(False)
+        self.addCleanup(set_track_meta, True)
+        image = slice_of_brain().as_tensor()
+        half = Hemisphere("midline", "image_right", crop=True)(image)
+        self.assertTrue(torch.equal(half, image[..., midline_column(image) :]))
 
     def test_side_and_window_of_the_call_count_first(self):
         image = slice_of_brain()

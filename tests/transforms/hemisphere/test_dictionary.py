@@ -53,6 +53,17 @@ class TestHemisphered(unittest.TestCase):
         self.assertEqual(kept_columns(out["image"]), [10, 11])
         self.assertEqual(kept_columns(out["mask"]), [])
 
+    def test_crop_is_the_same_for_all_keys(self):
+        data = item(side="image_left", window=[3, 9])
+        cut = Hemisphered(["image", "mask"], crop=True)
+        out = cut(data)
+        for key in ("image", "mask"):
+            self.assertTrue(torch.equal(torch.as_tensor(out[key]), torch.as_tensor(data[key])[..., 3:9]))
+        whole = Hemisphered(["image", "mask"])(data)
+        for key, back in cut.inverse(out).items():
+            if key in ("image", "mask"):
+                self.assertTrue(torch.equal(torch.as_tensor(back), torch.as_tensor(whole[key])))
+
     def test_names_of_the_keys(self):
         data = item(at="image_right")
         data["tumor"] = data.pop("mask")
