@@ -236,6 +236,8 @@ class TestAdversarialUpdate(unittest.TestCase):
             return future
 
         with tempfile.NamedTemporaryFile() as file:
+            if dist.is_initialized():  # what another test of this process has left
+                dist.destroy_process_group()
             dist.init_process_group("gloo", init_method=f"file://{file.name}", rank=0, world_size=1)
             self.addCleanup(lambda: dist.destroy_process_group() if dist.is_initialized() else None)
             network = DistributedDataParallel(Small())
